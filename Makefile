@@ -1,0 +1,50 @@
+# The commands of this repository. `make` alone lists them.
+SHELL := /bin/sh
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PYTHON ?= python3
+ARGS ?=
+# Where `make test-mysql` keeps the MySQL server that it fetches.
+SERVERS ?= $(if $(HOME),$(HOME)/.cache/taskservice-servers,$(CURDIR)/.local/servers)
+GET_REAL_MYSQL ?= ../shared/tools/get-real-mysql
+
+.DEFAULT_GOAL := help
+.PHONY: help venv up test test-mysql check lock fresh-check clean
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+venv: $(STAMP) ## make the virtualenv .venv from the pinned and hashed requirements
+
+$(STAMP): requirements/dev.txt pyproject.toml
+	@PYTHON="$(PYTHON)" sh deploy/make-venv.sh $(VENV)
+	@touch $@
+
+up: $(STAMP) ## start the whole service here, in the foreground: make up ARGS="--tickers 2 --workers 1 --port 8084"
+	@exec $(BIN)/taskservice up $(ARGS)
+
+test: $(STAMP) ## run the tests: make test ARGS="tests/domain -k retry"
+	@$(BIN)/python -m pytest $(ARGS)
+
+test-mysql: $(STAMP) ## run the tests that touch the database on a real MySQL server, fetched once
+	@echo "==> MySQL server in $(SERVERS)"
+	@$(GET_REAL_MYSQL) "$(SERVERS)"
+	@TASKSERVICE_MYSQLD="$(SERVERS)/bin/mysqld" $(BIN)/python -m pytest $(if $(ARGS),$(ARGS),tests/storage tests/projector tests/lease tests/localstack tests/integration)
+
+check: $(STAMP) ## format, lint, types, import contracts and tidiness
+	@echo "==> ruff format" && $(BIN)/ruff format --check .
+	@echo "==> ruff check" && $(BIN)/ruff check .
+	@echo "==> mypy" && $(BIN)/mypy
+	@echo "==> import contracts" && $(BIN)/lint-imports --no-cache
+	@echo "==> tidy" && $(BIN)/python -m pytest -q tests/tidy
+
+lock: ## pin and hash the requirements anew from pyproject.toml
+	@PYTHON="$(PYTHON)" sh deploy/lock.sh $(VENV)
+
+fresh-check: ## clone HEAD into a temporary folder and prove that it starts and passes there, with nothing else
+	@sh deploy/fresh-check.sh $(ARGS)
+
+clean: ## remove the virtualenv, the caches and the local stack's data
+	rm -rf $(VENV) .local .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,114 @@
+"""Requests to change something, as the api puts them into the inbox.
+
+The api has authenticated, authorised and validated them; the leader judges only what needs the state.
+The time of a command is the millisecond of its inbox id.
+"""
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from taskservice.domain.definition.spec import DefinitionSpec
+from taskservice.domain.events import Actor, InstanceSnapshot
+
+Role: TypeAlias = Literal["VIEWER", "OPERATOR", "ADMIN"]
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag=True, gc=False):
+    """Common members: `id` UUIDv7, the tenant it belongs to, who asked and with which role."""
+
+    id: str
+    tenant_id: str
+    actor: Actor
+    role: Role = "ADMIN"
+    traceparent: str | None = None
+
+
+class CreateDefinition(Command, frozen=True, kw_only=True, tag=True, gc=False):
+    definition_id: str
+    spec: DefinitionSpec
+    enabled: bool = True
+
+
+class UpdateDefinition(Command, frozen=True, kw_only=True, tag=True, gc=False):
+    """PUT and PATCH: the whole new version. `enabled` null = as it is; `key` of the spec is ignored (immutable)."""
+
+    definition_id: str
+    spec: DefinitionSpec
+    enabled: bool | None = None
+    expected_version: int | None = None
+
+
+class DeleteDefinition(Command, frozen=True, kw_only=True, tag=True, gc=False):
+    definition_id: str
+    cancel_running: bool = False
+    expected_version: int | None = None
+
+
+class EnableDefinition(Command, frozen=True, kw_only=True, tag=True, gc=False):
+    definition_id: str
+    note: str = ""
+
+
+class DisableDefinition(Command, frozen=True, kw_only=True, tag=True, gc=False):
+    definition_id: str
+    note: str = ""
+
+
+class TriggerDefinition(Command, frozen=True, kw_only=True, tag=True, gc=False):
+    """Run now, once for each item of `params` (JSON text, or null for the definition's own): 1–1,000 items."""
+
+    definition_id: str
+    params: tuple[str | None, ...] = (None,)
+    batch: bool = False
+    note: str = ""
+
+
+class CancelInstance(Command, frozen=True, kw_only=True, tag=True, gc=False):
+    """`known_status`/`known_position`: the row as the api read it, for instances that the leader no longer holds."""
+
+    instance_id: str
+    reason: str = ""
+    known_status: str | None = None
+    known_position: int = 0
+    known_definition_id: str = ""
+
+
+class RetryInstance(Command, frozen=True, kw_only=True, tag=True, gc=False):
+    """`snapshot`, `known_status`, `known_position`: the row as the api read it and the position it was read at."""
+
+    instance_id: str
+    snapshot: InstanceSnapshot
+    known_status: str
+    known_position: int
+
+
+class StopScheduler(Command, frozen=True, kw_only=True, tag=True, gc=False):
+    pass
+
+
+class StartScheduler(Command, frozen=True, kw_only=True, tag=True, gc=False):
+    pass
+
+
+class RestartScheduler(Command, frozen=True, kw_only=True, tag=True, gc=False):
+    """The leader resigns; accepted by the first epoch that started after the command."""
+
+
+AnyCommand: TypeAlias = (
+    CreateDefinition
+    | UpdateDefinition
+    | DeleteDefinition
+    | EnableDefinition
+    | DisableDefinition
+    | TriggerDefinition
+    | CancelInstance
+    | RetryInstance
+    | StopScheduler
+    | StartScheduler
+    | RestartScheduler
+)
+
+encode_command = msgspec.json.Encoder().encode
+_decoder: msgspec.json.Decoder[AnyCommand] = msgspec.json.Decoder(AnyCommand)
+decode_command = _decoder.decode
