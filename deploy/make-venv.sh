@@ -24,7 +24,7 @@ command -v "$python" >/dev/null 2>&1 || install_packages python3 python3-venv
 say "virtualenv in $dir ($("$python" --version))"
 [ -x "$dir/bin/python" ] && [ -x "$dir/bin/pip" ] || "$python" -m venv --clear "$dir"
 say "installing the pinned requirements (a minute on a slow line)"
-"$dir/bin/python" -m pip install -q --disable-pip-version-check --no-input --require-hashes -r requirements/dev.txt
+"$dir/bin/python" -m pip install -qq --disable-pip-version-check --no-input --require-hashes -r requirements/dev.txt
 say "installing this project, editable"
-"$dir/bin/python" -m pip install -q --disable-pip-version-check --no-input --no-deps --no-build-isolation --editable .
+"$dir/bin/python" -m pip install -qq --disable-pip-version-check --no-input --no-deps --no-build-isolation --editable .
 say "ready: $dir/bin/taskservice"
