@@ -3,3 +3,32 @@
 Nothing is read at import time. An unknown key under `app.task`, or a value outside its bounds, stops the start with
 a message that names the key, its source and what is allowed.
 """
+
+from taskservice.config.errors import SettingsError
+from taskservice.config.load import load_settings, mysql_from_url
+from taskservice.config.options import settings_options
+from taskservice.config.settings import (
+    ApiSettings,
+    ClientSettings,
+    ExecutorSettings,
+    HealthSettings,
+    MysqlSettings,
+    RedisSettings,
+    SchedulerSettings,
+    Settings,
+)
+
+__all__ = [
+    "ApiSettings",
+    "ClientSettings",
+    "ExecutorSettings",
+    "HealthSettings",
+    "MysqlSettings",
+    "RedisSettings",
+    "SchedulerSettings",
+    "Settings",
+    "SettingsError",
+    "load_settings",
+    "mysql_from_url",
+    "settings_options",
+]

@@ -1,0 +1,121 @@
+"""The settings as the services see them: frozen, typed, checked. Durations are integer milliseconds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import quote
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedisSettings:
+    """Where Redis is, and which of its start-up checks the operator has waived by name."""
+
+    url: str
+    allow_eviction: bool = False
+    """Start although Redis may evict keys: accepted commands can then vanish."""
+    allow_no_aof: bool = False
+    """Start although Redis keeps no append-only file: its restart then loses what it acknowledged."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MysqlSettings:
+    """Where the database is. MariaDB >= 10.6, MySQL 8 or 9."""
+
+    host: str
+    port: int
+    user: str
+    password: str
+    database: str
+
+    @property
+    def url(self) -> str:
+        """`mysql://user:password@host:port/database`, quoted."""
+        return (
+            f"mysql://{quote(self.user, safe='')}:{quote(self.password, safe='')}"
+            f"@{self.host}:{self.port}/{quote(self.database, safe='')}"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchedulerSettings:
+    """How the leader decides and how leadership is held."""
+
+    lease_ms: int
+    """Life of the leader's lock; the next fire after a killed leader comes within this + 2 s."""
+    lock_prefix: str
+    scan_interval_ms: int
+    """Longest sleep of the leader."""
+    batch_size: int
+    """Events an append, entries a read."""
+    concurrent_limit: int
+    """`maxConcurrency` of definitions that name none; 0 = no limit."""
+    misfire_threshold_ms: int
+    """A fire later than this is misfired."""
+    time_zone: str
+    """IANA zone of definitions that name none."""
+    partitions: int
+    worker_ttl_ms: int
+    """A worker whose beat stands still for so long is lost."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutorSettings:
+    """How much a worker runs at once."""
+
+    core_pool_size: int
+    """Threads kept."""
+    max_pool_size: int
+    """Most threads: the THREAD slots of a worker."""
+    queue_capacity: int
+    """Upper bound of a worker's prefetch."""
+    async_slots: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiSettings:
+    """Where the api listens, and what a tenant may use."""
+
+    host: str
+    port: int
+    tenant_queues: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthSettings:
+    """Where ticker, worker and projector answer `/health/*` and `/metrics`; port 0 = any free one."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientSettings:
+    """What the command line speaks to, when it speaks HTTP."""
+
+    url: str
+    api_key: str
+    """Empty when none is known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that one process was told."""
+
+    profile: str
+    redis: RedisSettings
+    mysql: MysqlSettings
+    scheduler: SchedulerSettings
+    executor: ExecutorSettings
+    api: ApiSettings
+    health: HealthSettings
+    client: ClientSettings
+    http_allow: tuple[str, ...]
+    """`host:port` pairs that may pass the guard of the built-in `http` handler."""
+    sources: Mapping[str, str]
+    """Each key with the name of the place that its value came from."""
+    warnings: tuple[str, ...] = ()
+    """What is accepted but costs something; each service logs them at its start."""
+
+    @property
+    def production(self) -> bool:
+        """True under `PROFILE=prod`: JSON logs, no examples, no unset passwords."""
+        return self.profile == "prod"
