@@ -1,0 +1,70 @@
+"""Starting and stopping one process that must not outlive us."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from taskservice.telemetry.parent import die_with_parent
+
+POLL_S = 0.02
+
+
+def spawn(
+    command: Sequence[str], *, log: Path, env: Mapping[str, str] | None = None, cwd: Path | None = None
+) -> subprocess.Popen[bytes]:
+    """Start `command` in a session of its own, so that a Ctrl-C at the terminal reaches us alone; its output is appended
+    to `log`. The kernel kills it when the thread that called this ends, however that comes.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    guard = die_with_parent(os.getpid())
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            list(command),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=None if env is None else dict(env),
+            cwd=cwd,
+            start_new_session=True,
+            preexec_fn=guard,  # noqa: PLW1509 (two system calls and nothing else)
+        )
+
+
+def stop(process: subprocess.Popen[bytes], *, grace_s: float) -> int:
+    """Ask it to end with SIGTERM, kill it after `grace_s` seconds; its exit status. Blocks."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        try:
+            return process.wait(timeout=grace_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
+    return process.wait()
+
+
+def wait_for_answer(
+    process: subprocess.Popen[bytes], answers: Callable[[], bool], *, log: Path, timeout_s: float
+) -> None:
+    """Wait until a server serves. Blocks.
+
+    :raises RuntimeError: when it ended, or did not serve in time; holds the last lines of its log.
+    """
+    give_up_at = time.monotonic() + timeout_s
+    while not answers():
+        status = process.poll()
+        if status is not None:
+            raise RuntimeError(f"{process.args!r} ended with status {status}:\n{last_lines(log)}")
+        if time.monotonic() > give_up_at:
+            raise RuntimeError(f"{process.args!r} did not serve within {timeout_s:g} s:\n{last_lines(log)}")
+        time.sleep(POLL_S)
+
+
+def last_lines(log: Path, count: int = 15) -> str:
+    """The end of a log, for a message about what went wrong."""
+    try:
+        lines = log.read_bytes().decode("utf-8", "replace").splitlines()
+    except OSError:
+        return "(no output)"
+    return "\n".join(lines[-count:])

@@ -1,0 +1,109 @@
+"""Fixtures that every test may ask for: private servers, a database and a key space of its own."""
+
+import itertools
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import pymysql
+import pytest
+import redis
+
+from taskservice.localstack.mysql_server import MysqlServer
+from taskservice.localstack.ports import any_free
+from taskservice.localstack.process import spawn, stop, wait_for_answer
+from taskservice.localstack.redis_server import RedisServer
+from taskservice.localstack.servers import Host, MissingServerError, ensure_mysql, ensure_programs, ensure_redis
+
+START_TIMEOUT_S = 60.0
+STOP_GRACE_S = 15.0
+REDIS_DATABASES = 512
+
+_versions: dict[str, str] = {}
+_databases = itertools.count(1)
+_schemas = itertools.count(1)
+
+
+def _host() -> Host:
+    return Host(env=os.environ, is_root=os.geteuid() == 0, say=lambda line: sys.stderr.write(f"{line}\n"))
+
+
+@contextmanager
+def _running(server: RedisServer | MysqlServer, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    server.prepare()
+    process = spawn(server.command(), log=log)
+    try:
+        wait_for_answer(process, server.answers, log=log, timeout_s=START_TIMEOUT_S)
+        yield process
+    finally:
+        stop(process, grace_s=STOP_GRACE_S)
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """A private redis-server for the whole run."""
+    folder = tmp_path_factory.mktemp("redis")
+    server = RedisServer(
+        program=ensure_redis(_host()), directory=folder, port=any_free(), durable=False, databases=REDIS_DATABASES
+    )
+    _versions["redis"] = server.version
+    with _running(server, folder / "redis.log"):
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mysql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MysqlServer]:
+    """A private database server for the whole run; `TASKSERVICE_MYSQLD` chooses which."""
+    folder = tmp_path_factory.mktemp("mysql")
+    server = MysqlServer(
+        program=ensure_mysql(_host()), directory=folder, port=any_free(), durable=False, every_database=True
+    )
+    _versions["mysql"] = server.version
+    with _running(server, folder / "mysql.log"):
+        yield server
+
+
+@pytest.fixture
+def redis_url(redis_server: RedisServer) -> Iterator[str]:
+    """An empty logical Redis database of this test's own."""
+    url = redis_server.url.removesuffix("/0") + f"/{next(_databases) % REDIS_DATABASES}"
+    with redis.Redis.from_url(url) as client:
+        client.flushdb()
+        yield url
+        client.flushdb()
+
+
+@pytest.fixture
+def mysql_url(mysql_server: MysqlServer) -> Iterator[str]:
+    """An empty database of this test's own, dropped after it."""
+    parts = urlsplit(mysql_server.url)
+    name = f"test_{os.getpid()}_{next(_schemas)}"
+    connection = pymysql.connect(
+        host=parts.hostname, port=parts.port or 0, user=parts.username, password=parts.password or "", autocommit=True
+    )
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
+            yield urlunsplit(parts._replace(path=f"/{name}"))
+            cursor.execute(f"DROP DATABASE `{name}`")
+    finally:
+        connection.close()
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Which servers the run will use, if a test needs them."""
+    try:
+        programs = ensure_programs(_host())
+    except MissingServerError as error:
+        return f"servers: {error}"
+    return f"servers: Redis {programs.redis.version}, {programs.mysql.full_version}"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Which servers the run did use."""
+    if _versions:
+        terminalreporter.write_line("servers: " + ", ".join(sorted(_versions.values(), reverse=True)))
