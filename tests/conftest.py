@@ -28,8 +28,12 @@ _databases = itertools.count(1)
 _schemas = itertools.count(1)
 
 
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+
+
 def _host() -> Host:
-    return Host(env=os.environ, is_root=os.geteuid() == 0, say=lambda line: sys.stderr.write(f"{line}\n"))
+    return Host(env=os.environ, is_root=os.geteuid() == 0, say=_say)
 
 
 @contextmanager
