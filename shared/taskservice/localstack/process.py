@@ -1,5 +1,6 @@
 """Starting and stopping one process that must not outlive us."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -17,6 +18,8 @@ def spawn(
 ) -> subprocess.Popen[bytes]:
     """Start `command` in a session of its own, so that a Ctrl-C at the terminal reaches us alone; its output is appended
     to `log`. The kernel kills it when the thread that called this ends, however that comes.
+
+    :raises OSError: when the program is not there.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     guard = die_with_parent(os.getpid())
@@ -33,15 +36,27 @@ def spawn(
         )
 
 
-def stop(process: subprocess.Popen[bytes], *, grace_s: float) -> int:
-    """Ask it to end with SIGTERM, kill it after `grace_s` seconds; its exit status. Blocks."""
+def ask_to_end(process: subprocess.Popen[bytes]) -> None:
+    """SIGTERM, unless it has ended."""
     if process.poll() is None:
         process.send_signal(signal.SIGTERM)
-        try:
-            return process.wait(timeout=grace_s)
-        except subprocess.TimeoutExpired:
-            process.kill()
-    return process.wait()
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """SIGKILL to it and to what it started in its session, unless it has ended."""
+    if process.poll() is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def stop(process: subprocess.Popen[bytes], *, grace_s: float) -> int:
+    """Ask it to end, kill it after `grace_s` seconds; its exit status. Blocks."""
+    ask_to_end(process)
+    try:
+        return process.wait(timeout=grace_s)
+    except subprocess.TimeoutExpired:
+        kill(process)
+        return process.wait()
 
 
 def wait_for_answer(
@@ -55,10 +70,20 @@ def wait_for_answer(
     while not answers():
         status = process.poll()
         if status is not None:
-            raise RuntimeError(f"{process.args!r} ended with status {status}:\n{last_lines(log)}")
+            raise RuntimeError(f"{process.args!r} ended with {exit_words(status)}:\n{last_lines(log)}")
         if time.monotonic() > give_up_at:
             raise RuntimeError(f"{process.args!r} did not serve within {timeout_s:g} s:\n{last_lines(log)}")
         time.sleep(POLL_S)
+
+
+def exit_words(status: int) -> str:
+    """How a process ended, for people: `status 1`, `signal SIGKILL`."""
+    if status >= 0:
+        return f"status {status}"
+    try:
+        return f"signal {signal.Signals(-status).name}"
+    except ValueError:
+        return f"signal {-status}"
 
 
 def last_lines(log: Path, count: int = 15) -> str:
