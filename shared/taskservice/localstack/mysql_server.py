@@ -50,6 +50,11 @@ class MysqlServer:
         """The server's own folder."""
         return self.directory / "data"
 
+    @property
+    def is_made(self) -> bool:
+        """Whether its data folder has been made before."""
+        return (self.directory / MADE).exists()
+
     def prepare(self) -> None:
         """Make the data folder, the password and the start-up statements, each unless it is there.
 
@@ -60,11 +65,10 @@ class MysqlServer:
             path = self.directory / name
             if not path.exists():
                 _write_private(path, secrets.token_hex(16))
-        made = self.directory / MADE
-        if not made.exists():
+        if not self.is_made:
             shutil.rmtree(self.data, ignore_errors=True)
             self._initialise()
-            made.write_text(self.version + "\n", encoding="utf-8")
+            (self.directory / MADE).write_text(self.version + "\n", encoding="utf-8")
         _write_private(self.directory / "start.sql", self._start_statements())
 
     def command(self) -> list[str]:
