@@ -1,0 +1,30 @@
+#!lua flags=allow-oom
+-- trim: drop archived entries of the log below an id; never its last one, which carries head and cursor.
+-- KEYS: events
+-- ARGV: epoch min_id
+-- ANSWERS: OK removed | FENCED last_id
+local call = redis.call
+local last = '0-0'
+local info = redis.pcall('XINFO', 'STREAM', KEYS[1])
+if info.err then
+  if call('EXISTS', KEYS[1]) == 1 then
+    return info
+  end
+else
+  for i = 1, #info, 2 do
+    if info[i] == 'last-generated-id' then
+      last = info[i + 1]
+    end
+  end
+end
+local epoch, position = string.match(last, '^(%d+)%-(%d+)$')
+if epoch ~= ARGV[1] then
+  return {'FENCED', last}
+end
+local min_epoch, min_position = string.match(ARGV[2], '^(%d+)%-(%d+)$')
+local min_id = ARGV[2]
+if tonumber(min_epoch) > tonumber(epoch)
+  or (min_epoch == epoch and tonumber(min_position) > tonumber(position)) then
+  min_id = last
+end
+return {'OK', call('XTRIM', KEYS[1], 'MINID', '~', min_id)}

@@ -1,0 +1,32 @@
+"""The Redis server itself: its clock, its incarnation, its memory."""
+
+import asyncio
+
+from taskservice.streams.answers import ServerFacts
+from taskservice.streams.redis_client import Link
+
+
+class RedisServer:
+    """`ports.Server` on Redis."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    async def facts(self) -> ServerFacts:
+        """One look: three commands in one turn. Its cost on the server is about 0.1 ms, so once a second is fine."""
+        time, identity, memory = await asyncio.gather(
+            self._link.call("TIME"), self._link.call("INFO", "server"), self._link.call("INFO", "memory")
+        )
+        server, space = info_fields(identity), info_fields(memory)
+        return ServerFacts(
+            now_ms=int(time[0]) * 1000 + int(time[1]) // 1000,
+            run_id=server["run_id"],
+            used_memory=int(space["used_memory"]),
+            maxmemory=int(space["maxmemory"]),
+        )
+
+
+def info_fields(text: bytes) -> dict[str, str]:
+    """The lines `name:value` of an INFO answer."""
+    pairs = (line.partition(":") for line in text.decode().splitlines() if not line.startswith("#"))
+    return {name: value for name, _, value in pairs if name}
