@@ -25,6 +25,8 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
 
 
 class CreateDefinition(Command, frozen=True, kw_only=True, tag=True, gc=False):
+    """Make a definition with the id that the api chose."""
+
     definition_id: str
     spec: DefinitionSpec
     enabled: bool = True
@@ -40,17 +42,23 @@ class UpdateDefinition(Command, frozen=True, kw_only=True, tag=True, gc=False):
 
 
 class DeleteDefinition(Command, frozen=True, kw_only=True, tag=True, gc=False):
+    """No more instants; what is PENDING is cancelled, what runs too with `cancel_running`."""
+
     definition_id: str
     cancel_running: bool = False
     expected_version: int | None = None
 
 
 class EnableDefinition(Command, frozen=True, kw_only=True, tag=True, gc=False):
+    """Fires again, strictly later."""
+
     definition_id: str
     note: str = ""
 
 
 class DisableDefinition(Command, frozen=True, kw_only=True, tag=True, gc=False):
+    """No due instants until it is enabled again."""
+
     definition_id: str
     note: str = ""
 
@@ -84,11 +92,11 @@ class RetryInstance(Command, frozen=True, kw_only=True, tag=True, gc=False):
 
 
 class StopScheduler(Command, frozen=True, kw_only=True, tag=True, gc=False):
-    pass
+    """Nothing new starts, for any tenant."""
 
 
 class StartScheduler(Command, frozen=True, kw_only=True, tag=True, gc=False):
-    pass
+    """It runs again."""
 
 
 class RestartScheduler(Command, frozen=True, kw_only=True, tag=True, gc=False):

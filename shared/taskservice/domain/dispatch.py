@@ -1,7 +1,7 @@
 """The work order that a worker takes from a dispatch stream, and the stream it lies in."""
 
 import hashlib
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import msgspec
 
@@ -47,10 +47,13 @@ encode_stream_info = msgspec.json.Encoder().encode
 decode_stream_info = msgspec.json.Decoder(StreamInfo).decode
 
 
+SignalReason: TypeAlias = Literal["cancel", "deadline", "timeout", "lost"]
+
+
 class CancelSignal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What a worker that holds a revoked entry is told through the control stream."""
 
-    reason: Literal["cancel", "deadline", "timeout", "lost"]
+    reason: SignalReason
     grace_ms: int
 
 

@@ -25,7 +25,7 @@ class _Envelope(msgspec.Struct, frozen=True, gc=False):
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
 _envelope_decoder = msgspec.json.Decoder(_Envelope)
-_KNOWN = frozenset(member.__name__ for member in AnyEvent.__args__)  # type: ignore[attr-defined]
+_KNOWN = frozenset(member.__name__ for member in AnyEvent.__args__)
 
 encode_event = _encoder.encode
 

@@ -122,6 +122,8 @@ class CommandRejected(Event, frozen=True, kw_only=True, tag=True, gc=False):
 
 
 class DefinitionCreated(Event, frozen=True, kw_only=True, tag=True, gc=False):
+    """Version 1 exists; it governs the instants after `effective_at`."""
+
     definition_id: str
     spec: DefinitionSpec
     enabled: bool
@@ -140,6 +142,8 @@ class DefinitionUpdated(Event, frozen=True, kw_only=True, tag=True, gc=False):
 
 
 class DefinitionEnabled(Event, frozen=True, kw_only=True, tag=True, gc=False):
+    """It fires again, strictly later than `effective_at`."""
+
     definition_id: str
     version: int
     effective_at: int
@@ -147,6 +151,8 @@ class DefinitionEnabled(Event, frozen=True, kw_only=True, tag=True, gc=False):
 
 
 class DefinitionDisabled(Event, frozen=True, kw_only=True, tag=True, gc=False):
+    """It has no due instants after `effective_at`."""
+
     definition_id: str
     version: int
     effective_at: int
@@ -224,6 +230,8 @@ class AttemptStarted(Event, frozen=True, kw_only=True, tag=True, gc=False):
 
 
 class AttemptSucceeded(Event, frozen=True, kw_only=True, tag=True, gc=False):
+    """The attempt, and with it the instance, ended well."""
+
     instance_id: str
     attempt: int
     worker: str
@@ -247,6 +255,8 @@ class AttemptFailed(Event, frozen=True, kw_only=True, tag=True, gc=False):
 
 
 class AttemptTimedOut(Event, frozen=True, kw_only=True, tag=True, gc=False):
+    """It ran longer than it may; `failure_reason` says by which clock."""
+
     instance_id: str
     attempt: int
     worker: str

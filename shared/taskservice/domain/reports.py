@@ -23,6 +23,8 @@ class Started(msgspec.Struct, frozen=True, array_like=True, tag="s", gc=False):
 
 
 class Succeeded(msgspec.Struct, frozen=True, array_like=True, tag="o", gc=False):
+    """The handler returned; `result` is a JSON value of at most 64 KiB."""
+
     position: int
     started_at: int
     ended_at: int

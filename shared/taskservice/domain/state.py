@@ -123,6 +123,8 @@ class Definition(msgspec.Struct, kw_only=True):
     """FIXED_DELAY: the latest SCHEDULE instance, whose end arms the next."""
     last_instance_id: str = ""
     deleted_at: int | None = None
+    cancel_running: bool = False
+    """Deleted with `cancelRunning`: what runs is cancelled too."""
     position: int = 0
     versions: dict[int, DefinitionSpec] = msgspec.field(default_factory=dict)
     """Specs of the current version and of older ones that open instances run under."""

@@ -9,6 +9,8 @@ from taskservice.domain.dispatch import StreamInfo
 
 
 class HandlerInfo(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A handler that the worker has, and the kind of slot it runs in."""
+
     name: str
     isolation: Isolation
 

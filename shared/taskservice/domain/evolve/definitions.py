@@ -71,6 +71,7 @@ def deleted(state: State, event: e.DefinitionDeleted) -> None:
     _touch(state, definition, event)
     definition.enabled = False
     definition.deleted_at = event.ts
+    definition.cancel_running = event.cancel_running
     if not definition.open_ids:
         del state.definitions[definition.id]
 

@@ -16,7 +16,7 @@ def evolve(state: State, event: e.AnyEvent | UnknownEvent, epoch: int, position:
     state.epoch = epoch
     state.position = position
     state.ts = max(state.ts, event.ts)
-    if type(event) is not UnknownEvent:
+    if not isinstance(event, UnknownEvent):
         _apply(state, event)
     _forget_ended(state)
 

@@ -1,8 +1,8 @@
 """How events change instances and their attempts.
 
-    PENDING (waits in the leader) ── dispatched ──▶ PENDING (in a dispatch stream) ── started ──▶ RUNNING
-        ▲   retry, withdrawn  ◀───────────── attempt ended, not final ◀──────────────────────────────┘
-        └── InstanceRetried ◀── SUCCESS is final · FAILED · CANCELLED ◀── attempt ended, final
+PENDING (waits in the leader) ── dispatched ──▶ PENDING (in a dispatch stream) ── started ──▶ RUNNING
+    ▲   retry, withdrawn  ◀───────────── attempt ended, not final ◀──────────────────────────────┘
+    └── InstanceRetried ◀── SUCCESS is final · FAILED · CANCELLED ◀── attempt ended, final
 """
 
 import msgspec

@@ -1,0 +1,101 @@
+"""The agenda of a leader: everything that time or a free slot will ask it to decide."""
+
+import heapq
+
+from taskservice.domain.agenda.clocks import next_clock
+from taskservice.domain.agenda.deadlines import Deadlines
+from taskservice.domain.agenda.fire_timers import FireTimers
+from taskservice.domain.agenda.waiting import WaitingLine
+from taskservice.domain.agenda.windows import Windows
+from taskservice.domain.definition.spec import DefinitionSpec
+from taskservice.domain.dispatch import stream_suffix
+from taskservice.domain.schedule.of_spec import schedule_of
+from taskservice.domain.state import Definition, Instance, State
+
+
+class Agenda:
+    """Timers, waiting lines and room, derived from the state and kept in step by `after_*` calls."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self.fires = FireTimers()
+        self.deadlines = Deadlines()
+        self.waiting = WaitingLine()
+        self.windows = Windows()
+        self.delayed: list[tuple[int, str]] = []
+        """Heap of (not before, instance): retries and jitter. Entries are checked when met."""
+        self.deleted: dict[str, None] = {}
+        """Deleted definitions with open instances that are to be cancelled."""
+        for definition in state.definitions.values():
+            self.follow_definition(definition)
+        for instance in state.instances.values():
+            self.follow_instance(instance)
+
+    def follow_definition(self, definition: Definition) -> None:
+        """Its schedule, enabled flag, high-water mark or limit changed."""
+        self.fires.arm(definition.tenant_id, definition.id, next_instant(definition))
+        self.waiting.unpark(definition.id)
+        if definition.deleted_at is not None and definition.open_ids:
+            self.deleted[definition.id] = None
+
+    def follow_instance(self, instance: Instance) -> None:
+        """It was created, dispatched, withdrawn, retried or marked."""
+        definition = self._state.definitions[instance.definition_id]
+        spec = definition.versions[instance.definition_version]
+        clock = next_clock(instance, spec) if has_clocks(instance, spec) else None
+        self.deadlines.watch(instance.id, None if clock is None else clock[0])
+        if not instance.waits:
+            self.waiting.remove(instance.id)
+        elif instance.not_before is not None and instance.not_before > self._state.ts:
+            heapq.heappush(self.delayed, (instance.not_before, instance.id))
+        else:
+            self.line_up(instance, spec)
+
+    def line_up(self, instance: Instance, spec: DefinitionSpec) -> None:
+        """It may be dispatched as soon as there is room."""
+        self.waiting.add(
+            stream_suffix(spec),
+            instance.definition_id,
+            instance.tenant_id,
+            priority=spec.priority,
+            ready_at=instance.ready_at,
+            instance_id=instance.id,
+        )
+
+    def forget_instance(self, instance_id: str) -> None:
+        """It ended."""
+        self.deadlines.watch(instance_id, None)
+        self.waiting.remove(instance_id)
+
+    def next_at(self) -> int | None:
+        """The earliest instant at which the clock asks for a decision, in ms since the epoch."""
+        instants = [self.fires.next_at(), self.deadlines.next_at()]
+        if self.delayed:
+            instants.append(self.delayed[0][0])
+        return min((at for at in instants if at is not None), default=None)
+
+
+def has_clocks(instance: Instance, spec: DefinitionSpec) -> bool:
+    """Whether any clock of the leader can run for it: false for most, which then cost nothing."""
+    return (
+        spec.deadline_ms is not None
+        or spec.start_timeout_ms is not None
+        or instance.revoking is not None
+        or (spec.timeout_ms is not None and instance.status == "RUNNING")
+    )
+
+
+def next_instant(definition: Definition) -> int | None:
+    """The next due instant: strictly after the high-water mark, none while disabled or deleted.
+
+    A FIXED_DELAY has one armed instant at most; `startAt` and `endAt` bound every kind.
+    """
+    if not definition.enabled or definition.deleted_at is not None:
+        return None
+    spec = definition.spec
+    if spec.schedule_type == "FIXED_DELAY":
+        armed = definition.armed_at
+        if armed is None or (spec.end_at is not None and armed >= spec.end_at):
+            return None
+        return armed
+    return schedule_of(spec, definition.grid_start).next_after(definition.decided_until)

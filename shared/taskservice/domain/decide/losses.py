@@ -1,0 +1,47 @@
+"""Workers that are gone, and what is left open after part of the log or of the streams was lost."""
+
+from taskservice.domain import events as e
+from taskservice.domain.decide.context import Context
+from taskservice.domain.decide.reports import lose_attempt
+
+MAX_ENTRIES = 400
+
+
+def lose_worker(context: Context, worker: str, entries: list[tuple[str, str]]) -> None:
+    """WorkerLost, with a revocation in mode `any` for each entry pending to it; its next beat answers LOST.
+
+    Raises:
+        ValueError: more than 400 entries, which would not fit one append.
+    """
+    if len(entries) > MAX_ENTRIES:
+        raise ValueError(f"at most {MAX_ENTRIES} entries a call, not {len(entries)}")
+    context.draft.begin_item(len(entries) + 1)
+    context.draft.emit(
+        e.WorkerLost(
+            worker=worker,
+            entries=tuple(f"{suffix}|{entry_id}" for suffix, entry_id in entries),
+            **context.stamp_clock("", context.now, "beat stood still"),
+        )
+    )
+    context.draft.add_lost_worker(worker)
+
+
+def recover(context: Context, most: int) -> bool:
+    """Decide AttemptLost{recovery} for attempts dispatched before this epoch; True = more remain.
+
+    The inbox must have been read to its end. The last call decides RecoveryEnded.
+    """
+    state = context.state
+    if not state.recovering:
+        return False
+    lost = [i for position, i in state.dispatched.items() if position < state.epoch_position]
+    for instance_id in lost[:most]:
+        instance = state.instances[instance_id]
+        context.begin("recovery", context.now, None)
+        context.draft.begin_item()
+        lose_attempt(context, instance, instance.worker, "recovery", instance.started_at, context.ts)
+    if len(lost) > most:
+        return True
+    context.draft.begin_item()
+    context.draft.emit(e.RecoveryEnded(epoch=state.epoch, **context.stamp_clock("", context.now, "recovery")))
+    return False
