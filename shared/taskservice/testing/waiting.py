@@ -6,18 +6,26 @@ A test that sleeps for a guessed time is slow on a fast machine and wrong on a s
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import TypeVar, overload
 
 T = TypeVar("T")
 
 
+@overload
 async def wait_until(
-    predicate: Callable[[], T | Awaitable[T]],
+    predicate: Callable[[], Awaitable[T]], description: str, *, timeout_s: float = ..., interval_s: float = ...
+) -> T: ...
+@overload
+async def wait_until(
+    predicate: Callable[[], T], description: str, *, timeout_s: float = ..., interval_s: float = ...
+) -> T: ...
+async def wait_until(
+    predicate: Callable[[], object],
     description: str,
     *,
     timeout_s: float = 10.0,
     interval_s: float = 0.01,
-) -> T:
+) -> object:
     """The first truthy answer of `predicate`, asked every `interval_s` seconds.
 
     :param predicate: plain or async; falsy means "not yet".
