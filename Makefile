@@ -22,7 +22,7 @@ $(STAMP): requirements/dev.txt pyproject.toml
 	@touch $@
 
 up: $(STAMP) ## start the whole service here, in the foreground: make up ARGS="--tickers 2 --workers 1 --port 8084"
-	@exec $(BIN)/taskservice up $(ARGS)
+	@TASKSERVICE_PARENT_PID=$$PPID exec $(BIN)/taskservice up $(ARGS)
 
 test: $(STAMP) ## run the tests: make test ARGS="tests/domain -k retry"
 	@$(BIN)/python -m pytest $(ARGS)
@@ -43,7 +43,7 @@ lock: ## pin and hash the requirements anew from pyproject.toml
 	@PYTHON="$(PYTHON)" sh deploy/lock.sh $(VENV)
 
 fresh-check: ## clone HEAD into a temporary folder and prove that it starts and passes there, with nothing else
-	@sh deploy/fresh-check.sh $(ARGS)
+	@$(PYTHON) deploy/fresh_check.py $(ARGS)
 
 clean: ## remove the virtualenv, the caches and the local stack's data
 	rm -rf $(VENV) .local .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build

@@ -16,6 +16,7 @@ from taskservice.localstack.follow import Follower
 from taskservice.localstack.servers import MissingServerError
 from taskservice.localstack.shape import Shape
 from taskservice.localstack.stack import LocalStack, StackError
+from taskservice.telemetry.parent import PARENT_VARIABLE, parent_gone
 
 EXPECTED = (StackError, MissingServerError, BootstrapError)
 
@@ -78,6 +79,7 @@ async def run(stack: LocalStack, console: Console, *, follow: bool) -> int:
     stop = asyncio.Event()
     _on_signals(console, stop, stack.kill_all)
     stopping = asyncio.create_task(stop.wait())
+    orphaned = asyncio.create_task(_stop_with_parent(console, stop))
     try:
         starting = asyncio.create_task(stack.start())
         await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -94,6 +96,7 @@ async def run(stack: LocalStack, console: Console, *, follow: bool) -> int:
         return 0
     finally:
         stopping.cancel()
+        orphaned.cancel()
         await stack.stop()
         console.say("stopped")
 
@@ -109,6 +112,15 @@ async def _serve(stack: LocalStack, console: Console, stop: asyncio.Event, *, fo
     finally:
         for follower in followers:
             follower.cancel()
+
+
+async def _stop_with_parent(console: Console, stop: asyncio.Event) -> None:
+    """`make up` names itself as the parent: killed, it must not leave the stack behind. Others name nobody."""
+    parent = int(os.environ.get(PARENT_VARIABLE, "0"))
+    if parent and parent == os.getppid():
+        await parent_gone(parent)
+        console.say("the parent is gone: stopping")
+        stop.set()
 
 
 def _on_signals(console: Console, stop: asyncio.Event, kill_all: Callable[[], None]) -> None:
