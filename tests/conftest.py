@@ -18,10 +18,13 @@ from taskservice.localstack.ports import any_free
 from taskservice.localstack.process import spawn, stop, wait_for_answer
 from taskservice.localstack.redis_server import RedisServer
 from taskservice.localstack.servers import Host, MissingServerError, ensure_mysql, ensure_programs, ensure_redis
+from taskservice.streams.keys import row_of
 
 START_TIMEOUT_S = 60.0
 STOP_GRACE_S = 15.0
 REDIS_DATABASES = 512
+GONE = -2
+"""What PTTL answers for a key that expired since it was listed."""
 
 _versions: dict[str, str] = {}
 _databases = itertools.count(1)
@@ -73,12 +76,32 @@ def mysql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MysqlServ
 
 @pytest.fixture
 def redis_url(redis_server: RedisServer) -> Iterator[str]:
-    """An empty logical Redis database of this test's own."""
+    """An empty logical Redis database of this test's own; what it leaves there must be as the key table says."""
     url = redis_server.url.removesuffix("/0") + f"/{next(_databases) % REDIS_DATABASES}"
-    with redis.Redis.from_url(url) as client:
+    with redis.Redis.from_url(url, decode_responses=True) as client:
         client.flushdb()
         yield url
+        leaks = key_leaks(client)
         client.flushdb()
+    assert leaks == []
+
+
+def key_leaks(client: redis.Redis) -> list[str]:
+    """Keys that are of no row of the key table, live for ever against it, or would vanish against it.
+
+    Keys that begin with `test:` are a test's own.
+    """
+    leaks = []
+    for key in client.scan_iter():
+        name, row, left_ms = str(key), row_of(str(key)), int(str(client.pttl(key)))
+        if left_ms == GONE:
+            continue
+        expires = left_ms >= 0
+        if row is None:
+            leaks.extend([] if name.startswith("test:") else [f"{name} is of no row of the key table"])
+        elif expires != (row.lifetime == "ttl"):
+            leaks.append(f"{name} must be {row.lifetime} and {'has a' if expires else 'has no'} TTL")
+    return leaks
 
 
 @pytest.fixture
