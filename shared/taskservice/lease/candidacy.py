@@ -1,0 +1,271 @@
+"""The way from follower to leader: each step a method, each way out a value.
+
+Both stores are needed. The order matters: the epoch is taken before the archive's head is read (which is final from
+then on, since a projector of an older epoch can't commit any more), everything is compared before the log is written,
+and `recovering` is durable before Redis is touched, so that a crash in between is taken up by whoever comes next.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol, TypeAlias
+
+import msgspec
+
+from taskservice.clock import Clock
+from taskservice.lease.epochs import ArchivedRow, EpochGrant, EpochStore
+from taskservice.lease.heads import ArchiveEnds, Go, HeadComparison, LogEnds, RestoreTail, compare_heads, losses_of
+from taskservice.lease.outcomes import Blocked, ElectionSettings, EpochPlan, LogDiverged, LogEmpty, Loss, Term, Witness
+from taskservice.lease.trust import Lease
+from taskservice.streams.answers import (
+    EMPTY_ID,
+    Gap,
+    Held,
+    LogEntry,
+    Moved,
+    NoGroup,
+    NoLock,
+    Regrouped,
+    Renewed,
+    Restored,
+    Stale,
+    TakenOver,
+)
+from taskservice.streams.batches import MAX_BYTES, MAX_DECISIONS, ArchivedEntry, Takeover
+from taskservice.streams.errors import OutcomeUnknown
+from taskservice.streams.ports import Streams
+
+
+class Candidate(Protocol):
+    """The process that wants to lead: it holds the state."""
+
+    async def catch_up(self, head: LogEntry | None) -> Witness:
+        """Fold the log up to this entry (if it can be reached), and say what was seen so far."""
+        ...
+
+    def epoch_started(self, plan: EpochPlan) -> bytes:
+        """JSON of the EpochStarted to be written."""
+        ...
+
+
+class BrokeOff(msgspec.Struct, frozen=True, gc=False):
+    """The candidacy ended at `step`."""
+
+    step: str
+    error: str
+
+
+class Won(msgspec.Struct, frozen=True, gc=False):
+    """EpochStarted is written."""
+
+    term: Term
+    lease: Lease
+
+
+CandidacyOutcome: TypeAlias = Won | Held | Blocked | BrokeOff
+
+
+class _Stop(Exception):  # noqa: N818 - control flow within this file
+    """Ends a candidacy with an outcome, from any depth."""
+
+    def __init__(self, outcome: BrokeOff | LogEmpty | LogDiverged) -> None:
+        super().__init__(outcome)
+        self.outcome = outcome
+
+
+class Candidacy:
+    """One attempt to lead. `step` names what is under way, for the message if it breaks."""
+
+    def __init__(
+        self,
+        *,
+        partition: int,
+        token: str,
+        streams: Streams,
+        epochs: EpochStore,
+        candidate: Candidate,
+        clock: Clock,
+        settings: ElectionSettings,
+    ) -> None:
+        self._partition = partition
+        self._token = token
+        self._streams = streams
+        self._epochs = epochs
+        self._candidate = candidate
+        self._clock = clock
+        self._ttl_ms = settings.ttl_ms
+        self._lease = Lease(0, 0)
+        self.step = "acquire"
+
+    async def run(self) -> CandidacyOutcome:
+        """Try it. Raises what the streams and the epoch store raise; the caller releases the lock then."""
+        sent_at_ms = self._clock.monotonic_ms()
+        acquired = await self._streams.lock.acquire(self._token, self._ttl_ms)
+        if isinstance(acquired, Held):
+            return acquired
+        self._lease = Lease(self._ttl_ms, sent_at_ms)
+        try:
+            return await self._with_lock()
+        except _Stop as stop:
+            return stop.outcome
+
+    async def _with_lock(self) -> Won:
+        self.step = "read the log's head"
+        facts = await self._streams.server.facts()
+        head = await self._streams.log.head()
+        self.step = "catch up"
+        witness = await self._candidate.catch_up(head)
+        self.step = "take an epoch"
+        grant = await self._epochs.take_epoch(self._partition, 0 if head is None else head.epoch, witness.position)
+        self.step = "compare log and archive"
+        comparison = await self._compare(head)
+        losses: tuple[Loss, ...] = ()
+        match comparison:
+            case LogEmpty() | LogDiverged():
+                raise _Stop(comparison)
+            case RestoreTail(after_position):
+                losses = await self._restore(grant, after_position)
+                head = await self._streams.log.head()
+            case Go():
+                pass
+        losses += await self._look_for_losses(head, grant, witness)
+        recovering = bool(losses) or grant.recovering > witness.recovered_epoch
+        if recovering:
+            await self._regroup(grant, head)
+        return await self._take_over(grant, head, facts.run_id, recovering=recovering, losses=losses)
+
+    async def _compare(self, head: LogEntry | None) -> HeadComparison:
+        archived = await self._epochs.archive_head(self._partition)
+        if archived is None:
+            return compare_heads(None, None)
+        archive = ArchiveEnds(head_id=archived.last_id, head_position=archived.position, holds_log_head=False)
+        if head is None:
+            return compare_heads(None, archive)
+        first = await self._streams.log.first()
+        found = await self._streams.log.entry(archived.last_id)
+        log = LogEnds(
+            first_position=head.position if first is None else first.position,
+            head_id=head.id,
+            head_position=head.position,
+            holds_archive_head=found is not None,
+        )
+        if head.position < archived.position:
+            rows = await self._epochs.archived_entries(self._partition, head.position - 1)
+            holds = bool(rows) and rows[0].id == head.id
+            archive = ArchiveEnds(head_id=archived.last_id, head_position=archived.position, holds_log_head=holds)
+        return compare_heads(log, archive)
+
+    async def _restore(self, grant: EpochGrant, after_position: int) -> tuple[Loss, ...]:
+        self.step = "restore the log's tail from the archive"
+        await self._epochs.begin_recovery(self._partition, grant.epoch)
+        head = await self._streams.log.head()
+        last_id, position = (EMPTY_ID, 0) if head is None else (head.id, head.position)
+        while rows := await self._epochs.archived_entries(self._partition, position):
+            for page in _pages(rows):
+                await self._renew_if_due()
+                outcome = await self._streams.log.restore(self._token, last_id, page)
+                match outcome:
+                    case Restored():
+                        last_id = page[-1].id
+                        position = int(last_id.partition("-")[2])
+                    case NoLock() | Gap():
+                        raise _Stop(BrokeOff(self.step, f"refused: {outcome}"))
+        return (
+            Loss(
+                from_position=after_position + 1,
+                to_position=position,
+                what="entries of the log, restored from the archive; deliveries and reports of that time may be lost",
+            ),
+        )
+
+    async def _look_for_losses(self, head: LogEntry | None, grant: EpochGrant, witness: Witness) -> tuple[Loss, ...]:
+        self.step = "look for losses"
+        found = losses_of(
+            head_position=0 if head is None else head.position,
+            witnessed=grant.witnessed,
+            inbox_last=await self._streams.inbox.last_id(),
+            inbox_seen=witness.inbox_id,
+        )
+        registry = await self._streams.dispatch.registry()
+        gone: list[str] = []
+        for suffix in registry.streams:
+            if isinstance(await self._streams.dispatch.consumers(suffix), NoGroup):
+                gone.append(suffix)  # noqa: PERF401 - awaited one by one: the connection pipelines nothing here
+        if gone:
+            what = f"dispatch streams or their groups: {', '.join(sorted(gone)[:10])}"
+            found += (Loss(from_position=0, to_position=0, what=what),)
+        return found
+
+    async def _regroup(self, grant: EpochGrant, head: LogEntry | None) -> None:
+        self.step = "make the dispatch streams anew"
+        await self._epochs.begin_recovery(self._partition, grant.epoch)
+        await self._renew_if_due()
+        registry = await self._streams.dispatch.registry()
+        last_id = EMPTY_ID if head is None else head.id
+        outcome = await self._streams.log.regroup(self._token, last_id, tuple(registry.streams))
+        match outcome:
+            case Regrouped():
+                pass
+            case NoLock() | Gap():
+                raise _Stop(BrokeOff(self.step, f"refused: {outcome}"))
+
+    async def _take_over(
+        self, grant: EpochGrant, head: LogEntry | None, run_id: str, *, recovering: bool, losses: tuple[Loss, ...]
+    ) -> Won:
+        self.step = "renew before the takeover"
+        await self._renew()
+        self.step = "take over"
+        previous_id, position = (EMPTY_ID, 0) if head is None else (head.id, head.position)
+        cursor = EMPTY_ID if head is None or head.cursor is None else head.cursor
+        plan = EpochPlan(epoch=grant.epoch, previous_id=previous_id, position=position + 1, recovering=recovering)
+        takeover = Takeover(
+            token=self._token,
+            epoch=grant.epoch,
+            expected_last=previous_id,
+            event=self._candidate.epoch_started(plan),
+            cursor=cursor,
+        )
+        try:
+            outcome = await self._streams.log.takeover(takeover)
+        except OutcomeUnknown:
+            outcome = await self._streams.log.takeover(takeover)  # answers OK if the first one got through
+        match outcome:
+            case TakenOver(started_id):
+                term = Term(
+                    epoch=grant.epoch,
+                    token=self._token,
+                    started_id=started_id,
+                    previous_id=previous_id,
+                    cursor=cursor,
+                    run_id=run_id,
+                    recovering=recovering,
+                    losses=losses,
+                )
+                return Won(term, self._lease)
+            case NoLock() | Stale() | Moved():
+                raise _Stop(BrokeOff(self.step, f"refused: {outcome}"))
+
+    async def _renew_if_due(self) -> None:
+        if self._clock.monotonic_ms() >= self._lease.renew_at_ms:
+            await self._renew()
+
+    async def _renew(self) -> None:
+        sent_at_ms = self._clock.monotonic_ms()
+        outcome = await self._streams.lock.renew(self._token, self._ttl_ms)
+        match outcome:
+            case Renewed():
+                self._lease = Lease(self._ttl_ms, sent_at_ms)
+            case NoLock():
+                raise _Stop(BrokeOff(self.step, "the lock went to somebody else meanwhile"))
+
+
+def _pages(rows: Sequence[ArchivedRow]) -> Iterator[list[ArchivedEntry]]:
+    """The rows in pages that one `restore` may carry."""
+    page: list[ArchivedEntry] = []
+    size = 0
+    for row in rows:
+        if page and (len(page) == MAX_DECISIONS or size + len(row.event) > MAX_BYTES):
+            yield page
+            page, size = [], 0
+        page.append(ArchivedEntry(row.id, row.event, row.cursor))
+        size += len(row.event)
+    if page:
+        yield page

@@ -1,0 +1,79 @@
+"""What the ends of the log and of its archive say about each other, before anybody writes to the log (design §6).
+
+::
+
+    log / archive      empty      ends at or before the log's end          ends after the log's end
+    empty              Go         LogEmpty                                 LogEmpty
+    has entries        Go         Go if the log holds the archive's last   RestoreTail if the archive holds the log's
+                                  id, or has trimmed it; else LogDiverged  last id; else LogDiverged
+"""
+
+from typing import TypeAlias
+
+import msgspec
+
+from taskservice.lease.outcomes import LogDiverged, LogEmpty, Loss
+from taskservice.streams.batches import id_order
+
+
+class LogEnds(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """First and last entry of the log. `holds_archive_head`: it has an entry under the archive's last id."""
+
+    first_position: int
+    head_id: str
+    head_position: int
+    holds_archive_head: bool
+
+
+class ArchiveEnds(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Last entry of the archive. `holds_log_head`: it has an entry under the log's last id."""
+
+    head_id: str
+    head_position: int
+    holds_log_head: bool
+
+
+class Go(msgspec.Struct, frozen=True, gc=False):
+    """The log has all that the archive has."""
+
+
+class RestoreTail(msgspec.Struct, frozen=True, gc=False):
+    """The log lost what the archive has from this position on."""
+
+    after_position: int
+
+
+HeadComparison: TypeAlias = Go | RestoreTail | LogEmpty | LogDiverged
+
+
+def compare_heads(log: LogEnds | None, archive: ArchiveEnds | None) -> HeadComparison:
+    """What has to be done before EpochStarted; None stands for empty."""
+    if archive is None:
+        return Go()
+    if log is None:
+        return LogEmpty(archive.head_position)
+    if log.head_position >= archive.head_position:
+        if log.holds_archive_head or archive.head_position < log.first_position:
+            return Go()
+        return LogDiverged(f"the log has another entry at position {archive.head_position} than {archive.head_id}")
+    if archive.holds_log_head:
+        return RestoreTail(log.head_position)
+    return LogDiverged(f"the log ends with {log.head_id}, which the archive (up to {archive.head_id}) does not have")
+
+
+def losses_of(*, head_position: int, witnessed: int, inbox_last: str, inbox_seen: str) -> tuple[Loss, ...]:
+    """What is gone by the testimony of those who saw it.
+
+    :param head_position: where the log ends now, after a restore if there was one.
+    :param witnessed: the highest position that any process saw.
+    :param inbox_last: the highest id that the inbox ever gave, by its own account.
+    :param inbox_seen: the highest inbox id that this process read.
+    """
+    found: list[Loss] = []
+    if head_position < witnessed:
+        found.append(Loss(from_position=head_position + 1, to_position=witnessed, what="events that were seen"))
+    if id_order(inbox_last) < id_order(inbox_seen):
+        found.append(
+            Loss(from_position=0, to_position=0, what=f"inbox entries after {inbox_last}, at least up to {inbox_seen}")
+        )
+    return tuple(found)
