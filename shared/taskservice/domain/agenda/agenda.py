@@ -47,6 +47,7 @@ class Agenda:
         if not instance.waits:
             self.waiting.remove(instance.id)
         elif instance.not_before is not None and instance.not_before > self._state.ts:
+            self.waiting.remove(instance.id)
             heapq.heappush(self.delayed, (instance.not_before, instance.id))
         else:
             self.line_up(instance, spec)

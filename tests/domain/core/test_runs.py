@@ -1,0 +1,378 @@
+"""Dispatch, limits, retries, cancel, timeouts: what happens to an instance."""
+
+import pytest
+
+from taskservice.domain import commands as c
+from taskservice.domain import events as e
+from taskservice.domain import reports as r
+from taskservice.domain.decide.instance_commands import snapshot_of
+from tests.domain.core.world import ACTOR, SECOND, T0, TENANT, World
+
+
+def statuses(world: World) -> dict[str, int]:
+    """How many instances end in which status."""
+    found: dict[str, int] = {}
+    for instance in [*world.state.instances.values(), *world.state.ended.values()]:
+        found[instance.status] = found.get(instance.status, 0) + 1
+    return found
+
+
+def cancel(world: World, instance_id: str, command_id: str = "cancel") -> list[e.AnyEvent]:
+    return world.submit(
+        c.CancelInstance(id=command_id, tenant_id=TENANT, actor=ACTOR, instance_id=instance_id, reason="enough")
+    )
+
+
+def test_a_short_run_is_two_events() -> None:
+    world = World()
+    world.create(enabled=False)
+    world.trigger()
+    world.succeed(*world.take())
+
+    assert [type(x).__name__ for x in world.events()][2:] == ["InstanceScheduled", "AttemptSucceeded"]
+    assert statuses(world) == {"SUCCESS": 1}
+
+
+def test_overlap_skip_names_the_run_that_blocks() -> None:
+    world = World()
+    world.create()
+    world.advance(20 * SECOND)
+
+    (first,) = world.events(e.InstanceScheduled)
+    (skip,) = world.events(e.FireSkipped)
+    assert (skip.reason, skip.blocked_by) == ("OVERLAP", first.instance_id)  # type: ignore[union-attr]
+
+
+def test_a_manual_run_is_active_too_and_blocks_a_fire_but_is_not_skipped_itself() -> None:
+    world = World()
+    world.create()
+    world.trigger()
+    world.advance(10 * SECOND)
+    world.trigger(command_id="t2")
+
+    assert world.ledger() == {T0 + 10_000: "OVERLAP"}
+    assert len(world.entries) == 2
+
+
+def test_max_concurrency_holds_the_others_in_the_leader_until_one_ends() -> None:
+    world = World()
+    world.create(enabled=False, max_concurrency=2)
+    world.trigger(items=5)
+    assert len(world.entries) == 2
+
+    world.succeed(world.take()[0])
+
+    assert len(world.entries) == 2
+    assert len(world.state.instances) == 4
+
+
+def test_a_definition_at_its_limit_does_not_stand_in_the_way_of_another() -> None:
+    world = World(slots=3)
+    world.create("full", enabled=False, max_concurrency=1)
+    world.create("free", enabled=False)
+    world.trigger("full", items=3)
+    world.trigger("free", command_id="t2")
+
+    assert sorted(entry.order.definition_id for entry in world.entries.values()) == ["free", "full"]
+
+
+def test_no_more_lies_in_the_streams_than_the_workers_can_take() -> None:
+    world = World(slots=3)
+    world.create(enabled=False)
+    world.trigger(items=10)
+    assert len(world.entries) == 3
+
+    for entry in world.take():
+        world.succeed(entry)
+
+    assert len(world.entries) == 3
+
+
+def test_higher_priority_is_dispatched_first_within_a_tenant() -> None:
+    world = World(slots=1)
+    world.create("low", enabled=False, priority=1)
+    world.create("high", enabled=False, priority=9)
+    world.trigger("low", items=3)
+    world.trigger("high", items=2, command_id="t2")
+
+    order: list[str] = []
+    while entries := world.take():
+        order += [entry.order.definition_id for entry in entries]
+        for entry in entries:
+            world.succeed(entry)
+
+    assert order == ["low", "high", "high", "low", "low"]
+
+
+def test_nothing_is_dispatched_without_a_worker_and_all_of_it_when_one_comes() -> None:
+    world = World(slots=0)
+    world.create(enabled=False)
+    world.trigger(items=4)
+    assert not world.entries
+
+    world.slots = 10
+    world.renew_windows()
+    world.tick()
+
+    assert len(world.entries) == 4
+
+
+def test_a_failure_is_retried_with_backoff_and_ends_failed_when_retries_are_used_up() -> None:
+    world = World()
+    world.create(enabled=False, max_retries=2, retry_delay_ms=1_000, retry_jitter=0.0)
+    world.trigger()
+    world.fail(*world.take())
+    world.advance(999, step=1)
+    assert not world.entries
+    world.advance(1, step=1)
+    world.fail(*world.take())
+    world.advance(1_999, step=1)
+    assert not world.entries
+    world.advance(1, step=1)
+    world.fail(*world.take())
+
+    assert [x.final for x in world.events(e.AttemptFailed)] == [False, False, True]  # type: ignore[union-attr]
+    assert [x.attempt for x in world.events(e.AttemptFailed)] == [1, 2, 3]  # type: ignore[union-attr]
+    assert statuses(world) == {"FAILED": 1}
+
+
+@pytest.mark.parametrize(
+    ("members", "error_type", "retried"),
+    [
+        ({"max_retries": 1, "retry_on": ("ValueError",)}, "ValueError", True),
+        ({"max_retries": 1, "retry_on": ("ValueError",)}, "KeyError", False),
+        ({"max_retries": 1, "no_retry_on": ("KeyError",)}, "KeyError", False),
+        ({"max_retries": 1, "no_retry_on": ("KeyError",)}, "ValueError", True),
+        ({}, "ValueError", False),
+    ],
+)
+def test_which_errors_are_retried(members: dict[str, object], error_type: str, retried: bool) -> None:
+    world = World()
+    world.create(enabled=False, **members)
+    world.trigger()
+    world.fail(*world.take(), error_type)
+
+    assert bool(world.events(e.RetryScheduled)) == retried
+
+
+def test_a_failure_that_says_no_retry_is_final() -> None:
+    world = World()
+    world.create(enabled=False, max_retries=5)
+    world.trigger()
+    world.fail(*world.take(), retry=False)
+
+    assert statuses(world) == {"FAILED": 1}
+
+
+def test_cancel_of_what_waits_ends_it_at_once() -> None:
+    world = World(slots=0)
+    world.create(enabled=False)
+    (scheduled,) = world.trigger()
+
+    (event,) = cancel(world, scheduled.instance_id)  # type: ignore[union-attr]
+
+    assert isinstance(event, e.InstanceCancelled)
+    assert event.outcome
+    assert statuses(world) == {"CANCELLED": 1}
+
+
+def test_cancel_of_an_entry_that_nobody_took_takes_it_out() -> None:
+    world = World()
+    world.create(enabled=False)
+    (scheduled,) = world.trigger()
+
+    cancel(world, scheduled.instance_id)  # type: ignore[union-attr]
+
+    assert not world.entries
+    assert statuses(world) == {"CANCELLED": 1}
+
+
+def test_cancel_of_a_running_one_signals_its_worker_and_a_success_that_precedes_wins() -> None:
+    world = World()
+    world.create(enabled=False)
+    (scheduled,) = world.trigger()
+    (entry,) = world.take()
+    cancel(world, scheduled.instance_id)  # type: ignore[union-attr]
+    assert world.signals == [(entry.entry_id, "cancel")]
+
+    world.succeed(entry)
+
+    assert statuses(world) == {"SUCCESS": 1}
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda at, p: r.Stopped(p, at - 5, at),
+        lambda at, p: r.Failed(p, at - 5, at, "ValueError", "no"),
+        lambda at, p: r.TimedOut(p, at - 5, at),
+        lambda at, p: r.Returned(p),
+        lambda at, p: r.Interrupted(p, at - 5, at),
+    ],
+)
+def test_any_other_end_after_a_cancel_is_cancelled(end) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    world = World()
+    world.create(enabled=False, max_retries=3)
+    (scheduled,) = world.trigger()
+    (entry,) = world.take()
+    cancel(world, scheduled.instance_id)  # type: ignore[union-attr]
+
+    world.report(end(world.now, entry.position))
+
+    assert statuses(world) == {"CANCELLED": 1}
+
+
+def test_a_cancelled_run_without_report_is_taken_back_after_its_grace() -> None:
+    world = World()
+    world.create(enabled=False, cancel_grace_ms=2_000)
+    (scheduled,) = world.trigger()
+    world.take()
+    cancel(world, scheduled.instance_id)  # type: ignore[union-attr]
+    world.advance(6_900)
+    assert statuses(world) == {"PENDING": 1}
+
+    world.advance(300)
+
+    assert statuses(world) == {"CANCELLED": 1}
+
+
+def test_cancelling_twice_is_accepted_and_cancelling_an_ended_one_is_a_conflict() -> None:
+    world = World()
+    world.create(enabled=False)
+    (scheduled,) = world.trigger()
+    (entry,) = world.take()
+    cancel(world, scheduled.instance_id)  # type: ignore[union-attr]
+    (again,) = cancel(world, scheduled.instance_id, "c2")  # type: ignore[union-attr]
+    world.report(r.Stopped(entry.position, world.now, world.now))
+    (late,) = cancel(world, scheduled.instance_id, "c3")  # type: ignore[union-attr]
+
+    assert isinstance(again, e.CommandAccepted)
+    assert isinstance(late, e.CommandRejected)
+    assert (late.code, late.current_status) == ("state-conflict", "CANCELLED")
+
+
+def test_a_start_timeout_ends_what_waits_and_what_nobody_took() -> None:
+    world = World(slots=1)
+    world.create(enabled=False, start_timeout_ms=5_000)
+    world.trigger(items=2)
+    world.advance(5_200)
+
+    failures = world.events(e.InstanceFailed)
+    assert [f.failure_reason for f in failures] == ["START_TIMEOUT", "START_TIMEOUT"]  # type: ignore[union-attr]
+    assert not world.entries
+
+
+def test_a_start_timeout_does_nothing_to_a_run_that_was_taken_in_time() -> None:
+    world = World()
+    world.create(enabled=False, start_timeout_ms=5_000)
+    world.trigger()
+    (entry,) = world.take()
+    world.advance(6_000)
+    world.succeed(entry)
+
+    assert statuses(world) == {"SUCCESS": 1}
+
+
+def test_a_deadline_ends_a_run_failed_without_another_try() -> None:
+    world = World()
+    world.create(enabled=False, deadline_ms=5_000, max_retries=9)
+    world.trigger()
+    (entry,) = world.take()
+    world.advance(5_200)
+    assert world.signals == [(entry.entry_id, "cancel")]
+
+    world.report(r.Stopped(entry.position, T0 + 100, world.now))
+
+    (ended,) = world.events(e.AttemptTimedOut)
+    assert (ended.failure_reason, ended.final) == ("DEADLINE", True)  # type: ignore[union-attr]
+
+
+def test_a_timeout_reported_by_the_worker_is_retried_like_a_failure() -> None:
+    world = World()
+    world.create(enabled=False, timeout_ms=1_000, max_retries=1, retry_delay_ms=0)
+    world.trigger()
+    (entry,) = world.take()
+    world.report(r.TimedOut(entry.position, T0, T0 + 1_000))
+    world.tick()
+
+    assert len(world.entries) == 1
+    assert [x.final for x in world.events(e.AttemptTimedOut)] == [False]  # type: ignore[union-attr]
+
+
+def test_the_leader_ends_a_run_whose_worker_forgot_the_timeout() -> None:
+    world = World()
+    world.create(enabled=False, timeout_ms=1_000, cancel_grace_ms=2_000)
+    world.trigger()
+    (entry,) = world.take()
+    world.advance(500)
+    world.report(r.Started(entry.position, T0))
+    world.advance(1_000 + 2_000 + 5_000 + 200)
+
+    (ended,) = world.events(e.AttemptTimedOut)
+    assert (ended.final, ended.started_at) == (True, T0)  # type: ignore[union-attr]
+
+
+def test_a_failed_run_is_retried_by_hand_and_its_attempts_number_on() -> None:
+    world = World()
+    world.create(enabled=False)
+    (scheduled,) = world.trigger()
+    world.fail(*world.take())
+    instance_id = scheduled.instance_id  # type: ignore[union-attr]
+    ended = world.state.ended[instance_id]
+    world.submit(_retry(instance_id, snapshot_of(ended), "FAILED", world.state.position))
+
+    (entry,) = world.take()
+    assert (entry.order.instance_id, entry.order.attempt) == (instance_id, 2)
+    world.succeed(entry)
+    assert statuses(world) == {"SUCCESS": 1}
+    assert [a.status for a in world.state.ended[instance_id].previous_attempts] == ["FAILED"]
+
+
+def test_a_run_that_was_forgotten_is_retried_from_the_row_and_refused_if_the_row_is_too_old() -> None:
+    world = World()
+    world.create(enabled=False)
+    (scheduled,) = world.trigger()
+    world.fail(*world.take())
+    instance_id = scheduled.instance_id  # type: ignore[union-attr]
+    snapshot = snapshot_of(world.state.ended[instance_id])
+    seen_at = world.state.position
+    world.advance(61 * SECOND, step=1_000)
+    world.trigger(command_id="t2")
+    assert instance_id not in world.state.ended
+
+    (stale,) = world.submit(_retry(instance_id, snapshot, "FAILED", seen_at - 1))
+    (taken, *_) = world.submit(_retry(instance_id, snapshot, "FAILED", seen_at))
+
+    assert (stale.code) == "read-model-behind"  # type: ignore[union-attr]
+    assert isinstance(taken, e.InstanceRetried)
+
+
+def test_what_succeeded_or_still_runs_is_not_retried() -> None:
+    world = World()
+    world.create(enabled=False)
+    (scheduled,) = world.trigger()
+    instance_id = scheduled.instance_id  # type: ignore[union-attr]
+    snapshot = e.InstanceSnapshot(
+        definition_id="d1", definition_version=1, origin="MANUAL", fire_time=T0, created_at=T0
+    )
+    (active,) = world.submit(_retry(instance_id, snapshot, "PENDING", 99))
+    world.succeed(*world.take())
+    (ended,) = world.submit(_retry(instance_id, snapshot, "SUCCESS", 99))
+
+    assert [(x.code, x.current_status) for x in (active, ended)] == [  # type: ignore[union-attr]
+        ("state-conflict", "PENDING"),
+        ("state-conflict", "SUCCESS"),
+    ]
+    assert "trigger" in ended.detail  # type: ignore[union-attr]
+
+
+def _retry(instance_id: str, snapshot: e.InstanceSnapshot, status: str, position: int) -> c.RetryInstance:
+    return c.RetryInstance(
+        id=f"retry-{position}",
+        tenant_id=TENANT,
+        actor=ACTOR,
+        instance_id=instance_id,
+        snapshot=snapshot,
+        known_status=status,
+        known_position=position,
+    )
