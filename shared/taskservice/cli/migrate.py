@@ -1,0 +1,23 @@
+"""`taskservice migrate`: bring the tables to this version."""
+
+import asyncio
+
+import click
+
+from taskservice.config import Settings, settings_options
+from taskservice.storage.errors import StorageError
+from taskservice.storage.migrate import migrate
+
+
+@click.command("migrate")
+@settings_options
+def command(settings: Settings) -> None:
+    """Bring the tables to this version; harmless when they are."""
+    try:
+        applied = asyncio.run(migrate(settings.mysql.url))
+    except StorageError as error:
+        raise click.ClickException(str(error)) from None
+    for name in applied:
+        click.echo(f"applied {name}")
+    if not applied:
+        click.echo("nothing to do: the tables are of this version")

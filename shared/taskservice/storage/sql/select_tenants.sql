@@ -1,0 +1,1 @@
+SELECT id, name, queues, time_zone FROM tenants ORDER BY id
