@@ -8,6 +8,7 @@ ARGS ?=
 # Where `make test-mysql` keeps the MySQL server that it fetches.
 SERVERS ?= $(if $(HOME),$(HOME)/.cache/taskservice-servers,$(CURDIR)/.local/servers)
 GET_REAL_MYSQL ?= ../shared/tools/get-real-mysql
+MYSQL_TESTS := $(wildcard $(addprefix tests/,storage projector lease localstack integration))
 
 .DEFAULT_GOAL := help
 .PHONY: help venv up test test-mysql check lock fresh-check clean
@@ -27,10 +28,14 @@ up: $(STAMP) ## start the whole service here, in the foreground: make up ARGS="-
 test: $(STAMP) ## run the tests: make test ARGS="tests/domain -k retry"
 	@$(BIN)/python -m pytest $(ARGS)
 
-test-mysql: $(STAMP) ## run the tests that touch the database on a real MySQL server, fetched once
-	@echo "==> MySQL server in $(SERVERS)"
-	@$(GET_REAL_MYSQL) "$(SERVERS)"
-	@TASKSERVICE_MYSQLD="$(SERVERS)/bin/mysqld" $(BIN)/python -m pytest $(if $(ARGS),$(ARGS),tests/storage tests/projector tests/lease tests/localstack tests/integration)
+test-mysql: $(STAMP) ## run the tests that touch the database on a real MySQL server: TASKSERVICE_MYSQLD, or one fetched once
+	@if [ -z "$$TASKSERVICE_MYSQLD" ]; then \
+		echo "==> MySQL server in $(SERVERS)"; \
+		[ -x "$(GET_REAL_MYSQL)" ] || { echo "make test-mysql: set TASKSERVICE_MYSQLD=/path/to/mysqld" >&2; exit 1; }; \
+		"$(GET_REAL_MYSQL)" "$(SERVERS)" || exit 1; \
+		export TASKSERVICE_MYSQLD="$(SERVERS)/bin/mysqld"; \
+	fi; \
+	$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),$(MYSQL_TESTS))
 
 check: $(STAMP) ## format, lint, types, import contracts and tidiness
 	@echo "==> ruff format" && $(BIN)/ruff format --check .
