@@ -59,7 +59,8 @@ async def _supervised(main: Main, parent: int) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _on_signal, stop, number)
-    watch = asyncio.create_task(_stop_with_parent(parent, stop)) if parent else None
+    # The variable is inherited: only a process whose parent it names is meant.
+    watch = asyncio.create_task(_stop_with_parent(parent, stop)) if parent == os.getppid() else None
     try:
         await main(stop)
     finally:
