@@ -1,8 +1,9 @@
 """Cron against arithmetic that knows nothing of it: every minute of weeks is looked at, one by one."""
 
 from calendar import monthrange
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -36,34 +37,38 @@ def fires(expression: str, zone: str, begin: int, end: int) -> list[int]:
     return found
 
 
-def minutes_between(begin: int, end: int) -> Iterator[int]:
-    return iter(range(begin // 1000 + MINUTE, end // 1000 + 1, MINUTE))
+@cache
+def shown(zone: str, begin: int, end: int) -> list[tuple[int, datetime]]:
+    """What the wall clock shows at every minute, with the instant in milliseconds."""
+    info = ZoneInfo(zone)
+    return [
+        (second * 1000, datetime.fromtimestamp(second, UTC).astimezone(info).replace(tzinfo=None, fold=0))
+        for second in range(begin // 1000, end // 1000 + 1, MINUTE)
+    ]
+
+
+@cache
+def first_shown(zone: str, begin: int, end: int) -> list[tuple[int, datetime]]:
+    """Each reading at its first showing; one that no clock showed, at the end of the gap."""
+    found: list[tuple[int, datetime]] = []
+    for instant, reading in shown(zone, begin, end):
+        unseen = found[-1][1] + timedelta(minutes=1) if found else reading
+        while unseen <= reading:
+            found.append((instant, unseen))
+            unseen += timedelta(minutes=1)
+    return found
 
 
 def in_real_time(matches: Matches, zone: str, begin: int, end: int) -> list[int]:
     """Every minute whose wall clock matches, twice where it is shown twice."""
-    info = ZoneInfo(zone)
-    return [
-        second * 1000
-        for second in minutes_between(begin, end)
-        if matches(datetime.fromtimestamp(second, UTC).astimezone(info))
-    ]
+    return [instant for instant, reading in shown(zone, begin, end) if instant > begin and matches(reading)]
 
 
 def once_for_each_reading(matches: Matches, zone: str, begin: int, end: int) -> list[int]:
-    """Each matching reading at its first showing, and what no clock showed at the end of the gap."""
-    info = ZoneInfo(zone)
-    found: set[int] = set()
-    latest: datetime | None = None
-    for second in range(begin // 1000, end // 1000 + 1, MINUTE):
-        reading = datetime.fromtimestamp(second, UTC).astimezone(info).replace(tzinfo=None, fold=0)
-        unseen = reading if latest is None else latest + timedelta(minutes=1)
-        while unseen <= reading:
-            if matches(unseen):
-                found.add(second * 1000)
-            unseen += timedelta(minutes=1)
-        latest = reading if latest is None else max(latest, reading)
-    return sorted(instant for instant in found if instant > begin)
+    """Each matching reading once; several that a gap swallowed are one."""
+    return sorted(
+        {instant for instant, reading in first_shown(zone, begin, end) if instant > begin and matches(reading)}
+    )
 
 
 COMMON: list[tuple[str, Matches]] = [
