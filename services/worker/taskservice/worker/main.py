@@ -1,0 +1,143 @@
+"""`taskservice worker`: the one place of this package that wires things together."""
+
+import asyncio
+import logging
+import os
+import secrets
+import socket
+import sys
+from importlib.metadata import version
+
+import click
+import structlog
+from prometheus_client import CollectorRegistry
+
+from taskservice.clock import SystemClock
+from taskservice.config import Settings, settings_options
+from taskservice.domain.definition.spec import Isolation
+from taskservice.domain.workers import WorkerInfo
+from taskservice.streams.bundle import RedisStreams
+from taskservice.streams.keys import Keys
+from taskservice.telemetry import HealthServer, RefusedToStartError, run_service
+from taskservice.worker.built_in import built_in_handlers
+from taskservice.worker.declaring import DeclarationError
+from taskservice.worker.importing import ImportFailedError, import_handlers
+from taskservice.worker.life import Shared
+from taskservice.worker.log_buffer import LogBuffer
+from taskservice.worker.log_routing import TaskLogHandler
+from taskservice.worker.metrics import WorkerMetrics
+from taskservice.worker.registry import Registry
+from taskservice.worker.slots import Slots
+from taskservice.worker.threads import ThreadPool
+from taskservice.worker.trust import RedisClock
+from taskservice.worker.worker import Worker, worker_id
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+@click.command("worker")
+@click.option(
+    "--import",
+    "modules",
+    multiple=True,
+    metavar="MODULE",
+    help="module (or .py file) that declares handlers; repeatable",
+)
+@click.option(
+    "--queue", "queues", multiple=True, default=("default",), show_default=True, help="queue to take; repeatable"
+)
+@click.option("--partition", default=0, show_default=True, type=click.IntRange(min=0), help="partition to serve")
+@click.option(
+    "--grace-ms",
+    default=6_000,
+    show_default=True,
+    type=click.IntRange(min=0),
+    help="how long handlers may go on after SIGTERM",
+)
+@settings_options
+def command(
+    settings: Settings, modules: tuple[str, ...], queues: tuple[str, ...], partition: int, grace_ms: int
+) -> None:
+    """Run handlers: take due runs from QUEUE and call what the MODULEs declare."""
+
+    async def main(stop: asyncio.Event) -> None:
+        await serve(settings, modules, queues, partition, grace_ms, stop)
+
+    sys.exit(run_service(main, service="worker", as_json=True if settings.production else None))
+
+
+async def serve(
+    settings: Settings,
+    modules: tuple[str, ...],
+    queues: tuple[str, ...],
+    partition: int,
+    grace_ms: int,
+    stop: asyncio.Event,
+) -> None:
+    """Run one worker until `stop` is set.
+
+    :raises RefusedToStartError: a module can't be imported, a handler can't be registered, no such partition.
+    """
+    if partition >= settings.scheduler.partitions:
+        raise RefusedToStartError(f"--partition {partition}: there are {settings.scheduler.partitions}, from 0")
+    for warning in settings.warnings:
+        log.warning(warning)
+    registry = _registry(settings, modules)
+    clock = SystemClock()
+    redis_clock = RedisClock(clock)
+    executor = settings.executor
+    sizes: dict[Isolation, int] = {"ASYNC": executor.async_slots, "THREAD": executor.max_pool_size}
+    slots = Slots(sizes)
+    buffer = LogBuffer(redis_clock.now_ms)
+    metrics = WorkerMetrics(slots, buffer)
+    logging.getLogger().addHandler(TaskLogHandler())
+    host, pid = socket.gethostname(), os.getpid()
+    info = WorkerInfo(
+        id="",
+        beat=0,
+        queues=tuple(dict.fromkeys(queues)),
+        handlers=registry.infos(),
+        slots=sizes,
+        node=host,
+        version=version("taskservice"),
+        started_at=clock.now_ms(),
+        queue_capacity=executor.queue_capacity,
+    )
+    streams = RedisStreams(
+        settings.redis.url, Keys(partition, settings.scheduler.lock_prefix), client_name="taskservice-worker"
+    )
+    worker = Worker(
+        streams,
+        info,
+        Shared(
+            registry=registry,
+            slots=slots,
+            threads=ThreadPool(executor.core_pool_size, executor.max_pool_size),
+            buffer=buffer,
+            metrics=metrics,
+            clock=clock,
+            redis_clock=redis_clock,
+        ),
+        new_id=lambda: worker_id(host, pid, secrets.token_hex(4)),
+        ttl_ms=settings.scheduler.worker_ttl_ms,
+        grace_ms=grace_ms,
+    )
+    exported = CollectorRegistry()
+    exported.register(metrics)
+    health = HealthServer(host=settings.health.host, port=settings.health.port, ready=worker.ready, registry=exported)
+    try:
+        async with health:
+            log.info("health and metrics", host=settings.health.host, port=health.port)
+            await worker.run(stop)
+    finally:
+        await streams.close()
+
+
+def _registry(settings: Settings, modules: tuple[str, ...]) -> Registry:
+    try:
+        registry = Registry(built_in_handlers(settings.http_allow))
+        for declaration in import_handlers(modules):
+            registry.add(declaration)
+    except (ImportFailedError, DeclarationError) as error:
+        raise RefusedToStartError(str(error)) from error
+    return registry

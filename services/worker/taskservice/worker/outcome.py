@@ -1,0 +1,133 @@
+"""How an attempt ended, as a value, and what is reported of it. Pure."""
+
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias, assert_never
+
+import msgspec
+
+from taskservice.domain.reports import (
+    MAX_ERROR_BYTES,
+    MAX_RESULT_BYTES,
+    AnyReport,
+    Failed,
+    Interrupted,
+    Returned,
+    Stopped,
+    Succeeded,
+    TimedOut,
+)
+from taskservice.worker.cleaning import clean, cut
+from taskservice.worker.result import TaskResult
+
+StopReason: TypeAlias = Literal["timeout", "cancel", "lost", "shutdown"]
+"""Why a handler was asked to end: its own time is over, a cancel signal, the worker was declared lost, SIGTERM."""
+
+ERROR_BYTES: Final = MAX_ERROR_BYTES - 1
+"""What a TEXT column takes."""
+MAX_ERROR_TYPE: Final = 200
+DEFAULT_ERROR_TYPE: Final = "TaskFailure"
+
+
+class Success(msgspec.Struct, frozen=True, gc=False):
+    """`result`: JSON, or None."""
+
+    result: msgspec.Raw | None
+
+
+class Failure(msgspec.Struct, frozen=True, gc=False):
+    """`retry` False: another try is of no use."""
+
+    error_type: str
+    message: str
+    retry: bool = True
+
+
+class Ended(msgspec.Struct, frozen=True, gc=False):
+    """The worker ended it, or gave up waiting for its end."""
+
+    reason: StopReason
+
+
+class NeverCalled(msgspec.Struct, frozen=True, gc=False):
+    """Taken, and handed back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """When, by the clock of Redis: ms since the epoch. `started_at` None: the handler was never called."""
+
+    started_at: int | None
+    ended_at: int
+
+
+Outcome: TypeAlias = Success | Failure | Ended | NeverCalled
+
+NOTHING: Final = Success(None)
+_encode: Final = msgspec.json.Encoder().encode
+
+
+def success_of(value: object) -> Success | Failure:
+    """What a handler's return value means: a `TaskResult` says it itself, anything else is the result.
+
+    A result that JSON can't hold, or of more than 64 KiB, is a failure: cut JSON is of no use to anybody.
+    """
+    if isinstance(value, TaskResult):
+        if not value.ok:
+            return failure(value.error_type or DEFAULT_ERROR_TYPE, value.message, retry=value.retry)
+        value = value.result
+    if value is None:
+        return NOTHING
+    try:
+        text = _encode(value)
+    except (TypeError, ValueError, RecursionError) as error:  # ValueError covers text that is no Unicode
+        return failure("ResultNotJson", f"the result can't be written as JSON: {error}", retry=False)
+    if len(text) > MAX_RESULT_BYTES:
+        return failure(
+            "ResultTooLarge", f"the result is {len(text)} bytes of JSON; at most {MAX_RESULT_BYTES}", retry=False
+        )
+    return Success(msgspec.Raw(text))
+
+
+def failure_of(error: BaseException) -> Failure:
+    """What an exception of a handler means."""
+    try:
+        text = str(error)
+    except Exception as broken:  # noqa: BLE001 (a user's __str__ may raise anything)
+        text = f"<no text: __str__ raised {type(broken).__name__}>"
+    return failure(type(error).__name__, text or type(error).__name__)
+
+
+def failure(error_type: str, message: str, *, retry: bool = True) -> Failure:
+    """A failure whose texts fit where they will be stored."""
+    return Failure(clean(error_type)[:MAX_ERROR_TYPE], cut(clean(message), ERROR_BYTES), retry)
+
+
+def report_of(outcome: Outcome, position: int, times: Times) -> AnyReport | None:
+    """What the inbox is told; None when nobody would take it, since the worker was declared lost."""
+    started_at, ended_at = times.started_at, times.ended_at
+    called_at = ended_at if started_at is None else started_at
+    match outcome:
+        case Success(result):
+            return Succeeded(position, called_at, ended_at, result)
+        case Failure(error_type, message, retry):
+            return Failed(position, called_at, ended_at, error_type, message, retry)
+        case NeverCalled():
+            return Returned(position)
+        case Ended(reason):
+            return _report_of_end(reason, position, started_at, ended_at)
+        case _:
+            assert_never(outcome)
+
+
+def _report_of_end(reason: StopReason, position: int, started_at: int | None, ended_at: int) -> AnyReport | None:
+    match reason:
+        case "cancel":
+            return Stopped(position, started_at, ended_at)
+        case "timeout":
+            return TimedOut(position, ended_at if started_at is None else started_at, ended_at)
+        case "shutdown":
+            return Returned(position) if started_at is None else Interrupted(position, started_at, ended_at)
+        case "lost":
+            return None
+        case _:
+            assert_never(reason)

@@ -1,0 +1,73 @@
+"""One attempt from work order to outcome, as named steps. Each step answers what the next needs, or a Failure.
+
+resolve the handler → fit its isolation → parse the parameters → bind the arguments → call → judge what came back
+"""
+
+import asyncio
+from dataclasses import dataclass
+
+import msgspec
+
+from taskservice.domain.definition.spec import Isolation
+from taskservice.domain.dispatch import WorkOrder
+from taskservice.worker.binding import BadArguments
+from taskservice.worker.context import TaskContext
+from taskservice.worker.outcome import Failure, Success, failure, failure_of, success_of
+from taskservice.worker.registry import Handler, Registry
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A call that can be made."""
+
+    handler: Handler
+    arguments: dict[str, object]
+
+
+def prepare(order: WorkOrder, context: TaskContext, registry: Registry, kind: Isolation) -> Prepared | Failure:
+    """All steps before the call; what fails here fails in every try, so none is asked for."""
+    handler = registry.get(order.handler)
+    if handler is None:
+        return failure("UnknownHandler", f"this worker has no handler {order.handler!r}", retry=False)
+    if kind == "ASYNC" and not handler.is_async:
+        return failure("IsolationMismatch", f"{order.handler!r} is a def: it can't run as ASYNC", retry=False)
+    if kind == "PROCESS":
+        return failure("IsolationMismatch", "isolation PROCESS is not available in this version", retry=False)
+    try:
+        params = context.params
+    except msgspec.DecodeError as error:
+        return failure("InvalidParams", f"taskParams is no JSON: {error}", retry=False)
+    arguments = handler.binding.arguments(params)
+    if isinstance(arguments, BadArguments):
+        return failure("BadArguments", arguments.message, retry=False)
+    return Prepared(handler, arguments)
+
+
+async def call_on_loop(prepared: Prepared, context: TaskContext) -> Success | Failure:
+    """Call an `async def` and judge its end.
+
+    :raises asyncio.CancelledError: when the attempt was asked to end.
+    """
+    try:
+        return success_of(await prepared.handler.invoke_async(context, prepared.arguments))
+    except asyncio.CancelledError:
+        if context.cancelled:
+            raise
+        return failure("CancelledError", "the handler cancelled itself")
+    except BaseException as error:  # noqa: BLE001 (whatever a handler raises is its failure; SystemExit too)
+        return failure_of(error)
+
+
+def call_in_thread(prepared: Prepared, context: TaskContext) -> Success | Failure:
+    """Call a `def`, or an `async def` on a loop of its own, and judge its end."""
+    try:
+        value = prepared.handler.invoke(context, prepared.arguments)
+        if prepared.handler.is_async:
+            value = asyncio.run(_awaited(value))
+        return success_of(value)
+    except BaseException as error:  # noqa: BLE001 (likewise)
+        return failure_of(error)
+
+
+async def _awaited(value: object) -> object:
+    return await value  # type: ignore[misc] # an `async def` was called

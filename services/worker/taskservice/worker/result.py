@@ -1,0 +1,40 @@
+"""What a handler answers."""
+
+from dataclasses import dataclass
+from typing import Self
+
+
+@dataclass(frozen=True, slots=True)
+class TaskResult:
+    """The end of an attempt as the handler sees it: made by `success` or `failure`, never directly.
+
+    :ivar ok: whether it succeeded.
+    :ivar result: what `success` was given.
+    :ivar message: what `failure` was told.
+    :ivar retry: False = another try is of no use.
+    :ivar error_type: what `retryOn` and `noRetryOn` of the definition compare with.
+    """
+
+    ok: bool
+    result: object = None
+    message: str = ""
+    retry: bool = True
+    error_type: str = ""
+
+    @classmethod
+    def success(cls, result: object = None) -> Self:
+        """It is done.
+
+        :param result: any value that JSON can hold, at most 64 KiB of it; it stands in the instance.
+        """
+        return cls(ok=True, result=result)
+
+    @classmethod
+    def failure(cls, message: str, *, retry: bool = True, error_type: str = "") -> Self:
+        """It did not work.
+
+        :param message: stands in the instance as `errorMessage`, at most 64 KiB.
+        :param retry: False = do not try again, whatever `maxRetries` says.
+        :param error_type: a name for `retryOn` and `noRetryOn`; empty = `TaskFailure`.
+        """
+        return cls(ok=False, message=message, retry=retry, error_type=error_type)
