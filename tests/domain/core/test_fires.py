@@ -1,8 +1,11 @@
 """Every due instant has exactly one decision: the specification of fires, in the arithmetic of the tests."""
 
+from typing import Any
+
+from tests.domain.core.world import ACTOR, MINUTE, SECOND, T0, TENANT, World, spec
+
 from taskservice.domain import commands as c
 from taskservice.domain import events as e
-from tests.domain.core.world import ACTOR, MINUTE, SECOND, T0, TENANT, World, spec
 
 
 def test_a_fixed_rate_fires_on_the_grid_of_its_creation() -> None:
@@ -47,7 +50,7 @@ def test_a_decided_once_fires_again_only_for_a_later_run_at() -> None:
     world = World()
     world.create(schedule_type="ONCE", run_at=T0 + 1_000)
     world.advance(2 * SECOND)
-    world.succeed(*world.take())
+    world.succeed(world.take_one())
 
     _update(world, "earlier", schedule_type="ONCE", run_at=T0 + 500)
     world.advance(2 * SECOND)
@@ -75,9 +78,9 @@ def test_a_fixed_delay_counts_from_the_end_of_the_last_automatic_retry() -> None
     world = World()
     world.create(schedule_type="FIXED_DELAY", interval_ms=10_000, max_retries=1, retry_delay_ms=2_000, retry_jitter=0.0)
     world.advance(10 * SECOND)
-    world.fail(*world.take())
+    world.fail(world.take_one())
     world.advance(2 * SECOND)
-    world.fail(*world.take())
+    world.fail(world.take_one())
     ended_at = T0 + 12_000
 
     world.advance(20 * SECOND)
@@ -105,7 +108,7 @@ def test_an_update_that_leaves_the_schedule_alone_moves_no_instant() -> None:
     world.advance(10 * SECOND)
 
     assert sorted(world.ledger()) == [T0 + 10_000, T0 + 20_000]
-    assert [i.definition_version for i in world.events(e.InstanceScheduled)] == [1, 2]  # type: ignore[union-attr]
+    assert [i.definition_version for i in world.events(e.InstanceScheduled)] == [1, 2]
 
 
 def test_an_update_of_the_interval_starts_a_new_grid_at_the_change() -> None:
@@ -127,7 +130,7 @@ def test_an_instant_before_the_edit_is_decided_under_the_old_version_however_lat
 
     assert sorted(world.ledger()) == [T0 + 10_000, T0 + 14_500]
     first = world.events(e.InstanceScheduled)[0]
-    assert first.definition_version == 1  # type: ignore[union-attr]
+    assert first.definition_version == 1
 
 
 def test_misfired_instants_run_once_and_the_others_are_skipped() -> None:
@@ -139,7 +142,7 @@ def test_misfired_instants_run_once_and_the_others_are_skipped() -> None:
     (skip,) = world.events(e.FireSkipped)
     assert isinstance(skip, e.FireSkipped)
     assert (skip.reason, skip.first, skip.last, skip.count) == ("MISFIRE", T0 + 10_000, T0 + 30_000, 3)
-    assert [i.fire_time for i in world.events(e.InstanceScheduled)] == [  # type: ignore[union-attr]
+    assert [i.fire_time for i in world.events(e.InstanceScheduled)] == [
         T0 + 40_000,  # the last of those that are late by more than 15 s
         T0 + 50_000,
         T0 + 60_000,
@@ -162,7 +165,7 @@ def test_a_long_gap_is_settled_in_bounded_pieces() -> None:
     world.leaderless(2_600 * SECOND)
 
     skips = [s for s in world.events(e.FireSkipped) if isinstance(s, e.FireSkipped)]
-    ran = sorted(i.fire_time for i in world.events(e.InstanceScheduled))  # type: ignore[union-attr]
+    ran = sorted(i.fire_time for i in world.events(e.InstanceScheduled))
     misfired = 2_600 - 15 - 1  # instants 1..2584 s are late by more than 15 s, the last of them runs
     assert sum(s.count for s in skips) == misfired - 1
     assert ran[0] == T0 + 2_584 * SECOND
@@ -181,18 +184,18 @@ def test_a_reply_to_a_report_does_not_cut_the_gap() -> None:
 
     world.leaderless(60 * SECOND)
 
-    ran = [i.fire_time for i in world.events(e.InstanceScheduled)]  # type: ignore[union-attr]
+    ran = [i.fire_time for i in world.events(e.InstanceScheduled)]
     assert ran == [T0 + 10_000, T0 + 50_000]
-    assert {s.reason for s in world.events(e.FireSkipped)} == {"MISFIRE", "OVERLAP"}  # type: ignore[union-attr]
+    assert {s.reason for s in world.events(e.FireSkipped)} == {"MISFIRE", "OVERLAP"}
 
 
-def _update(world: World, command_id: str, **members: object) -> list[e.AnyEvent]:
+def _update(world: World, command_id: str, **members: object) -> list[Any]:
     return world.submit(
         c.UpdateDefinition(id=command_id, tenant_id=TENANT, actor=ACTOR, definition_id="d1", spec=spec(**members))
     )
 
 
-def _switch(world: World, command: type[c.EnableDefinition] | type[c.DisableDefinition]) -> list[e.AnyEvent]:
+def _switch(world: World, command: type[c.EnableDefinition] | type[c.DisableDefinition]) -> list[Any]:
     return world.submit(
         command(id=f"{command.__name__}-{world.now}", tenant_id=TENANT, actor=ACTOR, definition_id="d1")
     )

@@ -1,16 +1,18 @@
 """Scheduler stop and start, lost workers, takeovers, deletes: what must hold when things go away."""
 
+from typing import Any
+
 import pytest
+from tests.domain.core.test_runs import statuses
+from tests.domain.core.world import ACTOR, SECOND, T0, TENANT, World, fold, spec
 
 from taskservice.domain import commands as c
 from taskservice.domain import events as e
 from taskservice.domain import reports as r
-from tests.domain.core.test_runs import statuses
-from tests.domain.core.world import ACTOR, SECOND, T0, TENANT, World, fold, spec
 
 
-def ask(world: World, command: type[c.AnyCommand], name: str = "") -> list[e.AnyEvent]:  # type: ignore[valid-type]
-    return world.submit(command(id=name or command.__name__, tenant_id=TENANT, actor=ACTOR))  # type: ignore[attr-defined]
+def ask(world: World, command: Any, name: str = "") -> list[Any]:
+    return world.submit(command(id=name or command.__name__, tenant_id=TENANT, actor=ACTOR))
 
 
 def test_while_stopped_nothing_starts_and_at_start_the_last_missed_fire_runs() -> None:
@@ -28,12 +30,12 @@ def test_while_stopped_nothing_starts_and_at_start_the_last_missed_fire_runs() -
     world.advance(1 * SECOND)
 
     (skip,) = world.events(e.FireSkipped)
-    assert (skip.reason, skip.first, skip.last) == (  # type: ignore[union-attr]
+    assert (skip.reason, skip.first, skip.last) == (
         "SCHEDULER_STOPPED",
         T0 + 20_000,
         T0 + 30_000,
     )
-    assert [i.fire_time for i in world.events(e.InstanceScheduled)] == [  # type: ignore[union-attr]
+    assert [i.fire_time for i in world.events(e.InstanceScheduled)] == [
         T0 + 10_000,
         T0 + 15_000,
         T0 + 40_000,
@@ -52,7 +54,7 @@ def test_a_stop_asks_back_what_nobody_took_and_leaves_what_runs() -> None:
     ask(world, c.StopScheduler)
 
     assert list(world.entries) == [running.entry_id]
-    assert [w.reason for w in world.events(e.DispatchWithdrawn)] == ["revoked"]  # type: ignore[union-attr]
+    assert [w.reason for w in world.events(e.DispatchWithdrawn)] == ["revoked"]
 
     world.succeed(running)
     ask(world, c.StartScheduler)
@@ -87,7 +89,7 @@ def test_a_lost_workers_run_is_lost_and_run_again() -> None:
     world.tick()
 
     (lost,) = world.events(e.AttemptLost)
-    assert (lost.worker, lost.reason, lost.final) == ("w1", "worker", False)  # type: ignore[union-attr]
+    assert (lost.worker, lost.reason, lost.final) == ("w1", "worker", False)
     (again,) = world.take()
     assert again.order.attempt == 2
     assert world.removed_workers == ["w1"]
@@ -209,9 +211,7 @@ def test_delete_with_cancel_running_cancels_what_runs_too() -> None:
     world.create(enabled=False)
     world.trigger()
     (running,) = world.take()
-    world.submit(
-        c.DeleteDefinition(id="x", tenant_id=TENANT, actor=ACTOR, definition_id="d1", cancel_running=True)
-    )
+    world.submit(c.DeleteDefinition(id="x", tenant_id=TENANT, actor=ACTOR, definition_id="d1", cancel_running=True))
     world.tick()
     assert world.signals == [(running.entry_id, "cancel")]
     world.report(r.Stopped(running.position, T0, world.now))
@@ -226,7 +226,7 @@ def test_a_key_is_unique_in_its_tenant_and_free_again_after_delete() -> None:
     world.submit(c.DeleteDefinition(id="x", tenant_id=TENANT, actor=ACTOR, definition_id="a"))
     (free,) = world.create("c", key="nightly")
 
-    assert taken.code == "key-taken"  # type: ignore[union-attr]
+    assert taken.code == "key-taken"
     assert isinstance(free, e.DefinitionCreated)
 
 
@@ -237,7 +237,7 @@ def test_a_foreign_tenant_finds_nothing() -> None:
         c.TriggerDefinition(id="t", tenant_id="other", actor=ACTOR, definition_id="d1", params=(None,))
     )
 
-    assert event.code == "not-found"  # type: ignore[union-attr]
+    assert event.code == "not-found"
 
 
 def test_an_update_under_a_wrong_version_is_refused() -> None:
@@ -247,7 +247,7 @@ def test_an_update_under_a_wrong_version_is_refused() -> None:
         c.DeleteDefinition(id="x", tenant_id=TENANT, actor=ACTOR, definition_id="d1", expected_version=7)
     )
 
-    assert (event.code, event.current_version) == ("version-mismatch", 1)  # type: ignore[union-attr]
+    assert (event.code, event.current_version) == ("version-mismatch", 1)
 
 
 def test_runs_in_flight_keep_the_version_they_started_with() -> None:
@@ -256,11 +256,9 @@ def test_runs_in_flight_keep_the_version_they_started_with() -> None:
     world.trigger(items=2)
 
     world.submit(
-        c.UpdateDefinition(
-            id="u", tenant_id=TENANT, actor=ACTOR, definition_id="d1", spec=spec(task_params='{"v":2}')
-        )
+        c.UpdateDefinition(id="u", tenant_id=TENANT, actor=ACTOR, definition_id="d1", spec=spec(task_params='{"v":2}'))
     )
-    world.succeed(*world.take())
+    world.succeed(world.take_one())
     (second,) = world.take()
 
     assert (second.order.params, second.order.definition_version) == ('{"v":1}', 1)

@@ -1,12 +1,14 @@
 """Dispatch, limits, retries, cancel, timeouts: what happens to an instance."""
 
+from typing import Any
+
 import pytest
+from tests.domain.core.world import ACTOR, SECOND, T0, TENANT, World
 
 from taskservice.domain import commands as c
 from taskservice.domain import events as e
 from taskservice.domain import reports as r
 from taskservice.domain.decide.instance_commands import snapshot_of
-from tests.domain.core.world import ACTOR, SECOND, T0, TENANT, World
 
 
 def statuses(world: World) -> dict[str, int]:
@@ -17,7 +19,7 @@ def statuses(world: World) -> dict[str, int]:
     return found
 
 
-def cancel(world: World, instance_id: str, command_id: str = "cancel") -> list[e.AnyEvent]:
+def cancel(world: World, instance_id: str, command_id: str = "cancel") -> list[Any]:
     return world.submit(
         c.CancelInstance(id=command_id, tenant_id=TENANT, actor=ACTOR, instance_id=instance_id, reason="enough")
     )
@@ -27,7 +29,7 @@ def test_a_short_run_is_two_events() -> None:
     world = World()
     world.create(enabled=False)
     world.trigger()
-    world.succeed(*world.take())
+    world.succeed(world.take_one())
 
     assert [type(x).__name__ for x in world.events()][2:] == ["InstanceScheduled", "AttemptSucceeded"]
     assert statuses(world) == {"SUCCESS": 1}
@@ -40,7 +42,7 @@ def test_overlap_skip_names_the_run_that_blocks() -> None:
 
     (first,) = world.events(e.InstanceScheduled)
     (skip,) = world.events(e.FireSkipped)
-    assert (skip.reason, skip.blocked_by) == ("OVERLAP", first.instance_id)  # type: ignore[union-attr]
+    assert (skip.reason, skip.blocked_by) == ("OVERLAP", first.instance_id)
 
 
 def test_a_manual_run_is_active_too_and_blocks_a_fire_but_is_not_skipped_itself() -> None:
@@ -121,18 +123,18 @@ def test_a_failure_is_retried_with_backoff_and_ends_failed_when_retries_are_used
     world = World()
     world.create(enabled=False, max_retries=2, retry_delay_ms=1_000, retry_jitter=0.0)
     world.trigger()
-    world.fail(*world.take())
+    world.fail(world.take_one())
     world.advance(999, step=1)
     assert not world.entries
     world.advance(1, step=1)
-    world.fail(*world.take())
+    world.fail(world.take_one())
     world.advance(1_999, step=1)
     assert not world.entries
     world.advance(1, step=1)
-    world.fail(*world.take())
+    world.fail(world.take_one())
 
-    assert [x.final for x in world.events(e.AttemptFailed)] == [False, False, True]  # type: ignore[union-attr]
-    assert [x.attempt for x in world.events(e.AttemptFailed)] == [1, 2, 3]  # type: ignore[union-attr]
+    assert [x.final for x in world.events(e.AttemptFailed)] == [False, False, True]
+    assert [x.attempt for x in world.events(e.AttemptFailed)] == [1, 2, 3]
     assert statuses(world) == {"FAILED": 1}
 
 
@@ -146,11 +148,11 @@ def test_a_failure_is_retried_with_backoff_and_ends_failed_when_retries_are_used
         ({}, "ValueError", False),
     ],
 )
-def test_which_errors_are_retried(members: dict[str, object], error_type: str, retried: bool) -> None:
+def test_which_errors_are_retried(members: dict[str, Any], error_type: str, retried: bool) -> None:
     world = World()
     world.create(enabled=False, **members)
     world.trigger()
-    world.fail(*world.take(), error_type)
+    world.fail(world.take_one(), error_type)
 
     assert bool(world.events(e.RetryScheduled)) == retried
 
@@ -159,7 +161,7 @@ def test_a_failure_that_says_no_retry_is_final() -> None:
     world = World()
     world.create(enabled=False, max_retries=5)
     world.trigger()
-    world.fail(*world.take(), retry=False)
+    world.fail(world.take_one(), retry=False)
 
     assert statuses(world) == {"FAILED": 1}
 
@@ -169,7 +171,7 @@ def test_cancel_of_what_waits_ends_it_at_once() -> None:
     world.create(enabled=False)
     (scheduled,) = world.trigger()
 
-    (event,) = cancel(world, scheduled.instance_id)  # type: ignore[union-attr]
+    (event,) = cancel(world, scheduled.instance_id)
 
     assert isinstance(event, e.InstanceCancelled)
     assert event.outcome
@@ -181,7 +183,7 @@ def test_cancel_of_an_entry_that_nobody_took_takes_it_out() -> None:
     world.create(enabled=False)
     (scheduled,) = world.trigger()
 
-    cancel(world, scheduled.instance_id)  # type: ignore[union-attr]
+    cancel(world, scheduled.instance_id)
 
     assert not world.entries
     assert statuses(world) == {"CANCELLED": 1}
@@ -192,7 +194,7 @@ def test_cancel_of_a_running_one_signals_its_worker_and_a_success_that_precedes_
     world.create(enabled=False)
     (scheduled,) = world.trigger()
     (entry,) = world.take()
-    cancel(world, scheduled.instance_id)  # type: ignore[union-attr]
+    cancel(world, scheduled.instance_id)
     assert world.signals == [(entry.entry_id, "cancel")]
 
     world.succeed(entry)
@@ -210,12 +212,12 @@ def test_cancel_of_a_running_one_signals_its_worker_and_a_success_that_precedes_
         lambda at, p: r.Interrupted(p, at - 5, at),
     ],
 )
-def test_any_other_end_after_a_cancel_is_cancelled(end) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+def test_any_other_end_after_a_cancel_is_cancelled(end: Any) -> None:
     world = World()
     world.create(enabled=False, max_retries=3)
     (scheduled,) = world.trigger()
     (entry,) = world.take()
-    cancel(world, scheduled.instance_id)  # type: ignore[union-attr]
+    cancel(world, scheduled.instance_id)
 
     world.report(end(world.now, entry.position))
 
@@ -227,7 +229,7 @@ def test_a_cancelled_run_without_report_is_taken_back_after_its_grace() -> None:
     world.create(enabled=False, cancel_grace_ms=2_000)
     (scheduled,) = world.trigger()
     world.take()
-    cancel(world, scheduled.instance_id)  # type: ignore[union-attr]
+    cancel(world, scheduled.instance_id)
     world.advance(6_900)
     assert statuses(world) == {"PENDING": 1}
 
@@ -241,10 +243,10 @@ def test_cancelling_twice_is_accepted_and_cancelling_an_ended_one_is_a_conflict(
     world.create(enabled=False)
     (scheduled,) = world.trigger()
     (entry,) = world.take()
-    cancel(world, scheduled.instance_id)  # type: ignore[union-attr]
-    (again,) = cancel(world, scheduled.instance_id, "c2")  # type: ignore[union-attr]
+    cancel(world, scheduled.instance_id)
+    (again,) = cancel(world, scheduled.instance_id, "c2")
     world.report(r.Stopped(entry.position, world.now, world.now))
-    (late,) = cancel(world, scheduled.instance_id, "c3")  # type: ignore[union-attr]
+    (late,) = cancel(world, scheduled.instance_id, "c3")
 
     assert isinstance(again, e.CommandAccepted)
     assert isinstance(late, e.CommandRejected)
@@ -258,7 +260,7 @@ def test_a_start_timeout_ends_what_waits_and_what_nobody_took() -> None:
     world.advance(5_200)
 
     failures = world.events(e.InstanceFailed)
-    assert [f.failure_reason for f in failures] == ["START_TIMEOUT", "START_TIMEOUT"]  # type: ignore[union-attr]
+    assert [f.failure_reason for f in failures] == ["START_TIMEOUT", "START_TIMEOUT"]
     assert not world.entries
 
 
@@ -284,7 +286,7 @@ def test_a_deadline_ends_a_run_failed_without_another_try() -> None:
     world.report(r.Stopped(entry.position, T0 + 100, world.now))
 
     (ended,) = world.events(e.AttemptTimedOut)
-    assert (ended.failure_reason, ended.final) == ("DEADLINE", True)  # type: ignore[union-attr]
+    assert (ended.failure_reason, ended.final) == ("DEADLINE", True)
 
 
 def test_a_timeout_reported_by_the_worker_is_retried_like_a_failure() -> None:
@@ -296,7 +298,7 @@ def test_a_timeout_reported_by_the_worker_is_retried_like_a_failure() -> None:
     world.tick()
 
     assert len(world.entries) == 1
-    assert [x.final for x in world.events(e.AttemptTimedOut)] == [False]  # type: ignore[union-attr]
+    assert [x.final for x in world.events(e.AttemptTimedOut)] == [False]
 
 
 def test_the_leader_ends_a_run_whose_worker_forgot_the_timeout() -> None:
@@ -309,15 +311,15 @@ def test_the_leader_ends_a_run_whose_worker_forgot_the_timeout() -> None:
     world.advance(1_000 + 2_000 + 5_000 + 200)
 
     (ended,) = world.events(e.AttemptTimedOut)
-    assert (ended.final, ended.started_at) == (True, T0)  # type: ignore[union-attr]
+    assert (ended.final, ended.started_at) == (True, T0)
 
 
 def test_a_failed_run_is_retried_by_hand_and_its_attempts_number_on() -> None:
     world = World()
     world.create(enabled=False)
     (scheduled,) = world.trigger()
-    world.fail(*world.take())
-    instance_id = scheduled.instance_id  # type: ignore[union-attr]
+    world.fail(world.take_one())
+    instance_id = scheduled.instance_id
     ended = world.state.ended[instance_id]
     world.submit(_retry(instance_id, snapshot_of(ended), "FAILED", world.state.position))
 
@@ -332,8 +334,8 @@ def test_a_run_that_was_forgotten_is_retried_from_the_row_and_refused_if_the_row
     world = World()
     world.create(enabled=False)
     (scheduled,) = world.trigger()
-    world.fail(*world.take())
-    instance_id = scheduled.instance_id  # type: ignore[union-attr]
+    world.fail(world.take_one())
+    instance_id = scheduled.instance_id
     snapshot = snapshot_of(world.state.ended[instance_id])
     seen_at = world.state.position
     world.advance(61 * SECOND, step=1_000)
@@ -343,7 +345,7 @@ def test_a_run_that_was_forgotten_is_retried_from_the_row_and_refused_if_the_row
     (stale,) = world.submit(_retry(instance_id, snapshot, "FAILED", seen_at - 1))
     (taken, *_) = world.submit(_retry(instance_id, snapshot, "FAILED", seen_at))
 
-    assert (stale.code) == "read-model-behind"  # type: ignore[union-attr]
+    assert (stale.code) == "read-model-behind"
     assert isinstance(taken, e.InstanceRetried)
 
 
@@ -351,19 +353,19 @@ def test_what_succeeded_or_still_runs_is_not_retried() -> None:
     world = World()
     world.create(enabled=False)
     (scheduled,) = world.trigger()
-    instance_id = scheduled.instance_id  # type: ignore[union-attr]
+    instance_id = scheduled.instance_id
     snapshot = e.InstanceSnapshot(
         definition_id="d1", definition_version=1, origin="MANUAL", fire_time=T0, created_at=T0
     )
     (active,) = world.submit(_retry(instance_id, snapshot, "PENDING", 99))
-    world.succeed(*world.take())
+    world.succeed(world.take_one())
     (ended,) = world.submit(_retry(instance_id, snapshot, "SUCCESS", 99))
 
-    assert [(x.code, x.current_status) for x in (active, ended)] == [  # type: ignore[union-attr]
+    assert [(x.code, x.current_status) for x in (active, ended)] == [
         ("state-conflict", "PENDING"),
         ("state-conflict", "SUCCESS"),
     ]
-    assert "trigger" in ended.detail  # type: ignore[union-attr]
+    assert "trigger" in ended.detail
 
 
 def _retry(instance_id: str, snapshot: e.InstanceSnapshot, status: str, position: int) -> c.RetryInstance:

@@ -5,6 +5,7 @@ dispatch entries wait in `entries`, revocations take out what nobody took. Time 
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from taskservice.domain import commands as c
 from taskservice.domain import events as e
@@ -12,6 +13,7 @@ from taskservice.domain import reports as r
 from taskservice.domain.agenda.windows import Window
 from taskservice.domain.decide import Arbiter, InboxItem
 from taskservice.domain.decide.arbiter import Decided, Resign, Unfinished
+from taskservice.domain.decide.draft import Revocation
 from taskservice.domain.definition.spec import DefinitionSpec
 from taskservice.domain.dispatch import WorkOrder, decode_work_order
 from taskservice.domain.event_codec import decode_event, encode_event
@@ -131,18 +133,18 @@ class World:
 
     # --- what clients and workers do --------------------------------------------------------------------------
 
-    def submit(self, command: c.AnyCommand) -> list[e.AnyEvent]:
+    def submit(self, command: c.AnyCommand) -> list[Any]:
         """Put a command into the inbox now and decide it; the events that came of it."""
         return self._offer(command=command)
 
-    def report(self, *reports: r.AnyReport, worker: str = "w1") -> list[e.AnyEvent]:
+    def report(self, *reports: r.AnyReport, worker: str = "w1") -> list[Any]:
         """A worker reports; entries that ended are gone from their streams."""
         for report in reports:
             if not isinstance(report, r.Started):
                 self.entries.pop(self._entry_at(report.position), None)
         return self._offer(reports=reports, worker=worker)
 
-    def create(self, definition_id: str = "d1", *, enabled: bool = True, **members: object) -> list[e.AnyEvent]:
+    def create(self, definition_id: str = "d1", *, enabled: bool = True, **members: object) -> list[Any]:
         return self.submit(
             c.CreateDefinition(
                 id=f"create-{definition_id}",
@@ -154,7 +156,7 @@ class World:
             )
         )
 
-    def trigger(self, definition_id: str = "d1", items: int = 1, command_id: str = "t1") -> list[e.AnyEvent]:
+    def trigger(self, definition_id: str = "d1", items: int = 1, command_id: str = "t1") -> list[Any]:
         return self.submit(
             c.TriggerDefinition(
                 id=command_id,
@@ -173,27 +175,33 @@ class World:
             entry.taken = True
         return taken
 
-    def succeed(self, entry: Entry, ran_ms: int = 10) -> list[e.AnyEvent]:
+    def take_one(self) -> Entry:
+        """The one entry that nobody took yet."""
+        (entry,) = self.take()
+        return entry
+
+    def succeed(self, entry: Entry, ran_ms: int = 10) -> list[Any]:
         return self.report(r.Succeeded(entry.position, self.now - ran_ms, self.now))
 
-    def fail(self, entry: Entry, error_type: str = "ValueError", *, retry: bool = True) -> list[e.AnyEvent]:
+    def fail(self, entry: Entry, error_type: str = "ValueError", *, retry: bool = True) -> list[Any]:
         return self.report(r.Failed(entry.position, self.now - 10, self.now, error_type, "no", retry))
 
     # --- what happened ----------------------------------------------------------------------------------------
 
-    def events(self, *kinds: type[e.Event]) -> list[e.AnyEvent]:
+    def events(self, *kinds: type[Any]) -> list[Any]:
+        """The log, decoded; with `kinds`, only events of these types."""
         decoded = [decode_event(data) for _, _, data in self.log]
-        return [event for event in decoded if not kinds or isinstance(event, kinds)]  # type: ignore[misc]
+        return [event for event in decoded if not kinds or isinstance(event, kinds)]
 
     def ledger(self, definition_id: str = "d1") -> dict[int, str]:
         """Instant → what was decided of it. Fails if an instant was decided twice."""
         found: dict[int, str] = {}
         for event in self.events(e.InstanceScheduled, e.FireSkipped):
-            if event.definition_id != definition_id:  # type: ignore[union-attr]
+            if event.definition_id != definition_id:
                 continue
             if isinstance(event, e.FireSkipped):
                 instants = [event.first] if event.count == 1 else [event.first, event.last]
-                decided = {t: event.reason for t in instants}
+                decided: dict[int, str] = dict.fromkeys(instants, event.reason)
             else:
                 assert isinstance(event, e.InstanceScheduled)
                 decided = {event.fire_time: "RAN"} if event.origin == "SCHEDULE" else {}
@@ -207,7 +215,7 @@ class World:
         command: c.AnyCommand | None = None,
         reports: tuple[r.AnyReport, ...] = (),
         worker: str = "",
-    ) -> list[e.AnyEvent]:
+    ) -> list[Any]:
         before = len(self.log)
         self.sequence += 1
         item = InboxItem(
@@ -215,7 +223,7 @@ class World:
         )
         self.inbox.append(item)
         self._handle(item, 0)
-        return [decode_event(data) for _, _, data in self.log[before:]]  # type: ignore[misc]
+        return [decode_event(data) for _, _, data in self.log[before:]]
 
     def _handle(self, item: InboxItem, items_done: int) -> None:
         while True:
@@ -254,17 +262,17 @@ class World:
         if revoked:
             self._offer(reports=tuple(revoked))
 
-    def _revoke(self, entry_id: str, revocation: object) -> r.Revoked | None:
+    def _revoke(self, entry_id: str, revocation: Revocation) -> r.Revoked | None:
         entry = self.entries.get(entry_id)
         if entry is None:
             return None
-        mode = revocation.mode  # type: ignore[attr-defined]
+        mode = revocation.mode
         if entry.taken and mode != "waiting":
             self.signals.append((entry_id, mode))
         if entry.taken and mode != "any":
             return None
         del self.entries[entry_id]
-        (report,) = r.decode_reports(b"[" + revocation.report + b"]")  # type: ignore[attr-defined]
+        (report,) = r.decode_reports(b"[" + revocation.report + b"]")
         assert isinstance(report, r.Revoked)
         return report
 

@@ -7,6 +7,8 @@ from taskservice.domain.state import Definition, State, attach_definition, chang
 
 def created(state: State, event: e.DefinitionCreated) -> None:
     """A definition exists; its instants are those after `effective_at` (a ONCE in the past fires at once)."""
+    if event.definition_id in state.definitions:
+        return
     spec = event.spec
     who = event.actor.id if event.actor else ""
     definition = Definition(
@@ -32,7 +34,7 @@ def created(state: State, event: e.DefinitionCreated) -> None:
 def updated(state: State, event: e.DefinitionUpdated) -> None:
     """A new version is in force; one that leaves the schedule's fields alone moves no instant."""
     definition = state.definitions.get(event.definition_id)
-    if definition is None:
+    if definition is None or event.version <= definition.version:
         return
     moved = not same_schedule(definition.spec, event.spec)
     enabled_now = event.enabled and not definition.enabled
@@ -51,7 +53,7 @@ def updated(state: State, event: e.DefinitionUpdated) -> None:
 def switched(state: State, event: e.DefinitionEnabled | e.DefinitionDisabled) -> None:
     """Enabled or disabled: a disabled definition has no due instants; on enable the first is strictly later."""
     definition = state.definitions.get(event.definition_id)
-    if definition is None:
+    if definition is None or event.version <= definition.version:
         return
     enabled = isinstance(event, e.DefinitionEnabled)
     _new_version(state, definition, event.version, definition.spec)
