@@ -28,7 +28,8 @@ class Succeeded(msgspec.Struct, frozen=True, array_like=True, tag="o", gc=False)
     position: int
     started_at: int
     ended_at: int
-    result: msgspec.Raw | None = None
+    result: msgspec.Raw = msgspec.Raw(b"null")
+    """No `| None`: msgspec would then take nothing but null off the wire."""
 
 
 class Failed(msgspec.Struct, frozen=True, array_like=True, tag="f", gc=False):
