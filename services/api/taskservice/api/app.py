@@ -1,0 +1,105 @@
+"""The application: routes, who may use them, how errors leave."""
+
+from litestar import Litestar
+from litestar.connection import ASGIConnection
+from litestar.datastructures import State
+from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
+from litestar.openapi import OpenAPIConfig
+from litestar.router import Router
+
+from taskservice.api.auth import Access, authenticate, authorize
+from taskservice.api.commands.routes import get_command
+from taskservice.api.definitions.preview import preview
+from taskservice.api.definitions.reads import get_definition, list_definitions
+from taskservice.api.definitions.triggering import trigger_definition
+from taskservice.api.definitions.writes import (
+    create_definition,
+    delete_definition,
+    disable_definition,
+    enable_definition,
+    patch_definition,
+    replace_definition,
+)
+from taskservice.api.failing import HANDLERS
+from taskservice.api.instances.logs import list_logs
+from taskservice.api.instances.routes import get_instance, list_instances
+from taskservice.api.instances.writes import cancel_instance, retry_instance
+from taskservice.api.open.documents import get_openapi, get_problem_kind
+from taskservice.api.open.health import live, ready
+from taskservice.api.open.metrics import metrics
+from taskservice.api.parts import PREFIX, ApiRequest, Parts
+from taskservice.api.ports import KeyRecord
+from taskservice.api.scheduler.routes import get_status, list_running, restart, start, stop
+from taskservice.api.wire.accept import accepts
+from taskservice.api.wire.body import MAX_BODY_BYTES
+from taskservice.api.wire.problems import MEDIA_TYPE, ProblemError
+from taskservice.api.wire.shell import Shell, facts_of
+
+TENANT_ROUTES: tuple[HTTPRouteHandler, ...] = (
+    create_definition,
+    list_definitions,
+    preview,
+    get_definition,
+    replace_definition,
+    patch_definition,
+    delete_definition,
+    enable_definition,
+    disable_definition,
+    trigger_definition,
+    list_instances,
+    get_instance,
+    cancel_instance,
+    retry_instance,
+    list_logs,
+    get_status,
+    list_running,
+    stop,
+    start,
+    restart,
+    get_command,
+)
+OPEN_ROUTES: tuple[HTTPRouteHandler, ...] = (live, ready, metrics, get_problem_kind, get_openapi)
+
+
+async def guard(
+    connection: ASGIConnection[HTTPRouteHandler, KeyRecord, None, State], handler: BaseRouteHandler
+) -> None:
+    """Who asks, and whether they may: before anything of the request is read.
+
+    :raises ProblemError: 401, 403, 406.
+    """
+    access = handler.opt.get("access")
+    if access is Access.OPEN:
+        return
+    parts = connection.app.state.parts
+    identity = await authenticate(parts.keys, connection.headers.get("authorization"))
+    facts = facts_of(connection.scope)
+    facts.tenant_id, facts.key_id = identity.tenant_id, identity.id
+    connection.scope["user"] = identity
+    authorize(identity, access if isinstance(access, Access) else None)
+    if not accepts(connection.headers.get("accept"), ("application/json", MEDIA_TYPE)):
+        raise ProblemError("not-acceptable", "This resource is application/json.")
+
+
+def create_app(parts: Parts) -> Shell:
+    """The ASGI application that serves with these parts."""
+    app = Litestar(
+        route_handlers=[Router(PREFIX, route_handlers=list(TENANT_ROUTES)), *OPEN_ROUTES],
+        guards=[guard],
+        request_class=ApiRequest,
+        request_max_body_size=MAX_BODY_BYTES,
+        exception_handlers=HANDLERS,
+        state=State({"parts": parts}),
+        openapi_config=OpenAPIConfig(
+            title="Task Service",
+            version=parts.version,
+            # The document is served by a route of ours: the framework's pages load their scripts from a CDN.
+            openapi_router=Router("/_openapi", route_handlers=[]),
+            render_plugins=[],
+        ),
+        logging_config=None,
+    )
+    return Shell(app, parts.clock, parts.random_bytes, parts.metrics.observe)
+
+
+__all__ = ["OPEN_ROUTES", "TENANT_ROUTES", "create_app", "guard"]

@@ -1,0 +1,1 @@
+"""Commands: what was asked, and its one outcome."""

@@ -1,0 +1,1 @@
+"""Definitions: all verbs, enable and disable, trigger, preview of the next fires."""

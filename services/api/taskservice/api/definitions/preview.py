@@ -1,0 +1,105 @@
+"""POST /definitions/preview: the next instants of a schedule, before it is saved."""
+
+import msgspec
+from litestar import Response, post
+
+from taskservice.api.answering import no_parameters
+from taskservice.api.auth import Access
+from taskservice.api.definitions.asking import checked
+from taskservice.api.definitions.views import WarningView
+from taskservice.api.parts import ApiRequest
+from taskservice.api.wire.body import json_object, pointer
+from taskservice.api.wire.json_text import JsonValue
+from taskservice.api.wire.problems import FieldError, validation_failed
+from taskservice.domain.definition.advice import warnings
+from taskservice.domain.definition.spec import DefinitionSpec
+from taskservice.domain.instant_text import LATEST_INSTANT, parse_rfc3339, rfc3339
+from taskservice.domain.schedule.of_spec import schedule_of
+
+DEFAULT_COUNT = 10
+MAX_COUNT = 100
+STAND_INS: dict[str, JsonValue] = {"taskName": "preview", "taskHandler": "preview"}
+"""What a preview may leave out although a definition may not."""
+
+
+class FireView(msgspec.Struct, kw_only=True, rename="camel"):
+    """One nominal due instant."""
+
+    fire_time: str
+
+
+class PreviewPage(msgspec.Struct, kw_only=True, rename="camel"):
+    """The next fires, in order; fewer than asked for when the schedule ends."""
+
+    items: list[FireView]
+    next_cursor: str | None
+    time_zone: str
+    warnings: list[WarningView]
+
+
+@post(
+    "/definitions/preview",
+    access=Access.VIEWER,
+    operation_id="previewDefinition",
+    summary="The next fires of a schedule",
+    status_code=200,
+)
+async def preview(request: ApiRequest) -> Response[PreviewPage]:
+    """Members of a definition, with `count` (1–100, 10 by default) and `from` (now by default) besides."""
+    no_parameters(request)
+    members = await json_object(request)
+    now_ms = request.parts.clock.now_ms()
+    faults: list[FieldError] = []
+    count = _count(members.pop("count", DEFAULT_COUNT), faults)
+    begin = _from(members.pop("from", None), now_ms, faults)
+    if faults:
+        raise validation_failed(*faults)
+    spec = checked(request, {**STAND_INS, **members}, "create").spec
+    page = PreviewPage(
+        items=[FireView(fire_time=rfc3339(instant)) for instant in next_fires(spec, begin, count)],
+        next_cursor=None,
+        time_zone=spec.time_zone,
+        warnings=[
+            WarningView(code=code, detail=detail)
+            for code, detail in warnings(spec, known_handlers={spec.task_handler}, now_ms=now_ms)
+        ],
+    )
+    return Response(page)
+
+
+def next_fires(spec: DefinitionSpec, begin: int, count: int) -> list[int]:
+    """The first `count` instants of a definition created at `begin`, which all lie after it.
+
+    A FIXED_DELAY has one: each further one depends on when the run before it ends. A ONCE in the past fires at once.
+    """
+    if spec.schedule_type == "FIXED_DELAY":
+        schedule = schedule_of(spec, begin + (spec.interval_ms or 0))
+    else:
+        schedule = schedule_of(spec, begin)
+    fires: list[int] = []
+    instant = -1 if spec.schedule_type == "ONCE" else begin
+    while len(fires) < count:
+        found = schedule.next_after(instant)
+        if found is None or found > LATEST_INSTANT:
+            break
+        fires.append(found)
+        instant = found
+    return fires
+
+
+def _count(value: JsonValue, faults: list[FieldError]) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_COUNT:
+        return value
+    faults.append(FieldError(pointer=pointer("count"), code="range", detail=f"Must be 1 to {MAX_COUNT}."))
+    return DEFAULT_COUNT
+
+
+def _from(value: JsonValue, now_ms: int, faults: list[FieldError]) -> int:
+    if value is None:
+        return now_ms
+    instant = parse_rfc3339(value) if isinstance(value, str) else None
+    if instant is None or not 0 <= instant <= LATEST_INSTANT:
+        detail = "Must be an RFC 3339 time with an offset, for example 2026-11-23T02:00:00Z."
+        faults.append(FieldError(pointer=pointer("from"), code="time", detail=detail))
+        return now_ms
+    return instant

@@ -1,0 +1,155 @@
+"""What handlers work with: the parts that main.py puts together, and the request that knows them."""
+
+from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
+from typing import Any
+
+from litestar import Request
+from litestar.datastructures import State
+
+from taskservice.api.auth import KeyRing
+from taskservice.api.coalesce import Coalesced
+from taskservice.api.metrics import Metrics
+from taskservice.api.ports import CheckpointRow, DefinitionRow, InstanceRow, KeyRecord, ReadModel
+from taskservice.api.tenants import TenantBook
+from taskservice.api.wire.problems import not_found
+from taskservice.api.wire.shell import RequestFacts, facts_of
+from taskservice.api.workers import read_workers
+from taskservice.api.writes.backlog import Backlog
+from taskservice.api.writes.decisions import Decisions
+from taskservice.api.writes.gateway import Gateway
+from taskservice.clock import Clock
+from taskservice.domain.ids import is_uuid, partition_of, uuid7
+from taskservice.domain.workers import WorkerInfo
+from taskservice.streams.errors import StreamsError
+from taskservice.streams.ports import Streams
+
+PREFIX = "/api/v1/tasks"
+
+
+class Parts:
+    """Everything that a handler may use; one for each process.
+
+    :param streams: by partition. :param backlogs: by partition.
+    :param random_bytes: as many unpredictable bytes as it is asked for.
+    """
+
+    def __init__(
+        self,
+        *,
+        reads: ReadModel,
+        streams: Sequence[Streams],
+        clock: Clock,
+        random_bytes: Callable[[int], bytes],
+        tenants: TenantBook,
+        metrics: Metrics,
+        version: str,
+    ) -> None:
+        self.reads = reads
+        self.streams = tuple(streams)
+        self.clock = clock
+        self.random_bytes = random_bytes
+        self.tenants = tenants
+        self.version = version
+        self.metrics = metrics
+        self.keys = KeyRing(reads, clock)
+        self.decisions = Decisions(reads)
+        self.backlogs = tuple(
+            Backlog(partition=number, reads=reads, status=one.status, clock=clock)
+            for number, one in enumerate(self.streams)
+        )
+        self.gateway = Gateway(
+            inboxes=[one.inbox for one in self.streams], backlogs=self.backlogs, decisions=self.decisions
+        )
+        self.definitions: Coalesced[tuple[str, str], DefinitionRow] = Coalesced(reads.definitions_by_id)
+        self.instances: Coalesced[tuple[str, str], InstanceRow] = Coalesced(reads.instances_by_id)
+        self.active: Coalesced[str, int] = Coalesced(reads.active_by_definition)
+        self._workers: Coalesced[int, tuple[WorkerInfo, ...]] = Coalesced(partial(read_workers, self.streams))
+        self.checkpoints: Coalesced[int, CheckpointRow] = Coalesced(self._read_checkpoints)
+
+    def background(self) -> list[Coroutine[Any, Any, None]]:
+        """The loops that keep these parts fresh; each runs for ever."""
+        return [
+            self.keys.run(),
+            self.tenants.run(),
+            *(backlog.run() for backlog in self.backlogs),
+            *(self.decisions.listen(one.decided) for one in self.streams),
+        ]
+
+    def partition(self, tenant_id: str) -> int:
+        """Where a tenant lives."""
+        return partition_of(tenant_id, len(self.streams))
+
+    def backlog(self, tenant_id: str) -> Backlog:
+        """How far the read model of a tenant's partition is behind."""
+        return self.backlogs[self.partition(tenant_id)]
+
+    def new_id(self) -> str:
+        """A UUIDv7 of now."""
+        return uuid7(self.clock.now_ms(), self.random_bytes(10))
+
+    async def checkpoint(self, tenant_id: str) -> CheckpointRow:
+        """How far the read model of a tenant's partition is, asked now.
+
+        :raises StorageDown: it can't be read.
+        """
+        partition = self.partition(tenant_id)
+        return await self.checkpoints.get(partition) or CheckpointRow(partition=partition)
+
+    async def definition(self, tenant_id: str, definition_id: str, *, deleted: bool = False) -> DefinitionRow:
+        """The definition.
+
+        :param deleted: also one that was deleted.
+        :raises ProblemError: the 404. :raises StorageDown: it can't be read.
+        """
+        row = await self.definitions.get((tenant_id, definition_id)) if is_uuid(definition_id) else None
+        if row is None or (row.definition.deleted_at is not None and not deleted):
+            raise not_found()
+        return row
+
+    async def instance(self, tenant_id: str, instance_id: str) -> InstanceRow:
+        """The instance.
+
+        :raises ProblemError: the 404. :raises StorageDown: it can't be read.
+        """
+        row = await self.instances.get((tenant_id, instance_id)) if is_uuid(instance_id) else None
+        if row is None:
+            raise not_found()
+        return row
+
+    async def workers(self, tenant_id: str) -> tuple[WorkerInfo, ...] | None:
+        """Every worker of a tenant's partition; None when Redis does not answer now."""
+        try:
+            return await self._workers.get(self.partition(tenant_id))
+        except StreamsError:
+            return None
+
+    async def _read_checkpoints(self, partitions: tuple[int, ...]) -> dict[int, CheckpointRow]:
+        return {partition: await self.reads.checkpoint(partition) for partition in partitions}
+
+
+class ApiRequest(Request[KeyRecord, None, State]):
+    """A request, with what the service knows of it."""
+
+    @property
+    def parts(self) -> Parts:
+        """The parts of this process."""
+        parts = self.app.state.parts
+        if not isinstance(parts, Parts):
+            raise TypeError(f"not the parts of an api: {parts!r}")
+        return parts
+
+    @property
+    def facts(self) -> RequestFacts:
+        """Its id, its trace."""
+        return facts_of(self.scope)
+
+    @property
+    def identity(self) -> KeyRecord:
+        """Whose key came with it; there is one on every route but the open ones."""
+        return self.user
+
+    @property
+    def tenant_id(self) -> str:
+        """Whose data it is about."""
+        return self.user.tenant_id

@@ -1,0 +1,100 @@
+"""What the api needs of the read model: real (`mysql_reads`) or in memory (tests).
+
+Every method may raise `StorageDown`. Every lookup names the tenant: a row of another tenant does not exist.
+Instants are milliseconds since the epoch, `limit` is the number of rows at most.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from taskservice.domain.state import InstanceStatus
+from taskservice.storage.errors import Unavailable as StorageDown
+from taskservice.storage.rows import (
+    CheckpointRow,
+    CommandRow,
+    DefinitionFilter,
+    DefinitionRow,
+    InstanceFilter,
+    InstanceRow,
+    KeyRecord,
+    LogFilter,
+    LogRow,
+    TenantRow,
+)
+
+__all__ = [
+    "CheckpointRow",
+    "CommandRow",
+    "DefinitionFilter",
+    "DefinitionRow",
+    "InstanceFilter",
+    "InstanceRow",
+    "KeyRecord",
+    "LogFilter",
+    "LogRow",
+    "ReadModel",
+    "StorageDown",
+    "TenantRow",
+]
+
+
+class ReadModel(Protocol):
+    """Everything that is read from the database."""
+
+    async def api_keys(self) -> Sequence[KeyRecord]:
+        """Every key that is not revoked."""
+        ...
+
+    async def tenants(self) -> Sequence[TenantRow]:
+        """Every tenant."""
+        ...
+
+    async def checkpoint(self, partition: int) -> CheckpointRow:
+        """How far the read model is; position 0 before the first event."""
+        ...
+
+    async def commands(self, ids: Sequence[str]) -> Mapping[str, CommandRow]:
+        """Those of these commands that are decided and projected."""
+        ...
+
+    async def definitions_by_id(self, ids: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], DefinitionRow]:
+        """Definitions by (tenant, id), deleted ones too."""
+        ...
+
+    async def definitions(
+        self, tenant_id: str, wanted: DefinitionFilter, after: str | None, limit: int
+    ) -> Sequence[DefinitionRow]:
+        """Newest first, not deleted, with an id below `after`."""
+        ...
+
+    async def count_definitions(self, tenant_id: str, wanted: DefinitionFilter, most: int) -> int:
+        """How many there are; counting ends at `most`."""
+        ...
+
+    async def instances_by_id(self, ids: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], InstanceRow]:
+        """Instances by (tenant, id)."""
+        ...
+
+    async def instances(
+        self, tenant_id: str, wanted: InstanceFilter, after: str | None, limit: int, *, oldest_first: bool = False
+    ) -> Sequence[InstanceRow]:
+        """By (fireTime, id), which is the order of ids; newest first unless `oldest_first`, beyond the id `after`."""
+        ...
+
+    async def count_instances(self, tenant_id: str, wanted: InstanceFilter, most: int) -> int:
+        """How many there are; counting ends at `most`."""
+        ...
+
+    async def instance_statuses(self, tenant_id: str, ids: Sequence[str]) -> Mapping[str, InstanceStatus]:
+        """Statuses of these instances."""
+        ...
+
+    async def active_by_definition(self, definition_ids: Sequence[str]) -> Mapping[str, int]:
+        """How many instances of each of these definitions hold a dispatch entry now."""
+        ...
+
+    async def logs(
+        self, tenant_id: str, instance_id: str, wanted: LogFilter, after: tuple[int, int] | None, limit: int
+    ) -> Sequence[LogRow]:
+        """Lines of an instance by (attempt, sequence), beyond `after`."""
+        ...

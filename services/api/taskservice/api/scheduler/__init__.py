@@ -1,0 +1,1 @@
+"""The scheduler: its status, stop, start, restart, and what runs now."""

@@ -1,0 +1,1 @@
+"""HTTP as bytes: problem details, strict JSON, query parameters, headers, cursors. Knows nothing of resources."""

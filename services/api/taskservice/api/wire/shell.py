@@ -1,0 +1,117 @@
+"""What surrounds every request: its id, its trace, the headers that each answer has, and one access line.
+
+It stands outside of the router, so that answers of the framework itself (404, 405, 413) pass through it as well.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any, TypeAlias
+
+import structlog
+
+from taskservice.api.wire.trace import request_id, traceparent
+from taskservice.clock import Clock
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+
+STATE_KEY = "taskservice_facts"
+
+_access = structlog.get_logger("taskservice.api.access")
+
+
+class RequestFacts:
+    """What is known of a request beside its content. `tenant_id` and `key_id` are set once it is authenticated."""
+
+    __slots__ = ("key_id", "problem", "request_id", "tenant_id", "traceparent")
+
+    def __init__(self, request_id: str, traceparent: str) -> None:
+        self.request_id = request_id
+        self.traceparent = traceparent
+        self.tenant_id = ""
+        self.key_id = ""
+        self.problem = ""
+
+
+def facts_of(scope: Mapping[str, Any]) -> RequestFacts:
+    """The facts of the request with this scope."""
+    facts = scope["state"][STATE_KEY]
+    if not isinstance(facts, RequestFacts):
+        raise TypeError(f"not the facts of a request: {facts!r}")
+    return facts
+
+
+class Shell:
+    """The outermost layer.
+
+    :param inner: the router. :param random_bytes: as many unpredictable bytes as it is asked for.
+    :param observe: told method, status and duration in ms of each request.
+    """
+
+    def __init__(
+        self,
+        inner: Any,
+        clock: Clock,
+        random_bytes: Callable[[int], bytes],
+        observe: Callable[[str, int, int], None],
+    ) -> None:
+        self.inner = inner
+        self._clock = clock
+        self._random_bytes = random_bytes
+        self._observe = observe
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request; anything but HTTP passes through."""
+        if scope["type"] != "http":
+            await self.inner(scope, receive, send)
+            return
+        begin = self._clock.monotonic_ms()
+        facts = self._facts(scope)
+        status = 0
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = self._headers(list(message.get("headers", ())), facts)
+            await send(message)
+
+        try:
+            await self.inner(scope, receive, send_with_headers)
+        finally:
+            duration_ms = self._clock.monotonic_ms() - begin
+            self._observe(scope["method"], status, duration_ms)
+            _access.info(
+                "request",
+                method=scope["method"],
+                path=scope["path"],
+                status=status,
+                ms=duration_ms,
+                request_id=facts.request_id,
+                tenant=facts.tenant_id,
+                key=facts.key_id,
+                problem=facts.problem,
+            )
+
+    def _facts(self, scope: Scope) -> RequestFacts:
+        sent: dict[bytes, bytes] = dict(scope["headers"])
+        given_id = sent.get(b"x-request-id", b"").decode("latin-1") or None
+        given_trace = sent.get(b"traceparent", b"").decode("latin-1") or None
+        random_bytes = self._random_bytes(40)
+        facts = RequestFacts(
+            request_id(given_id, self._clock.now_ms(), random_bytes[:16]),
+            traceparent(given_trace, random_bytes[16:]),
+        )
+        scope.setdefault("state", {})[STATE_KEY] = facts
+        return facts
+
+    @staticmethod
+    def _headers(headers: list[tuple[bytes, bytes]], facts: RequestFacts) -> list[tuple[bytes, bytes]]:
+        names = {name.lower() for name, _ in headers}
+        headers.append((b"x-request-id", facts.request_id.encode()))
+        headers.append((b"traceparent", facts.traceparent.encode()))
+        headers.append((b"x-content-type-options", b"nosniff"))
+        if b"cache-control" not in names:
+            headers.append((b"cache-control", b"no-store"))
+        return headers

@@ -1,0 +1,77 @@
+"""How far the read model is behind the log, as seen from here."""
+
+import asyncio
+from collections import deque
+
+import msgspec
+
+from taskservice.api.ports import CheckpointRow, ReadModel
+from taskservice.clock import Clock
+from taskservice.storage.errors import StorageError
+from taskservice.streams.errors import StreamsError
+from taskservice.streams.ports import Status
+
+LOOK_EVERY_MS = 500
+BEHIND_MS = 2_000
+
+
+class Lag(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What one look found. `storage` false: the database did not answer; `lag_ms` then counts from its last answer."""
+
+    lag_ms: int = 0
+    storage: bool = True
+    status: dict[str, str] = {}
+    """The leader's own words; empty when no leader spoke within 10 s, or Redis does not answer."""
+    checkpoint: CheckpointRow | None = None
+
+    @property
+    def behind(self) -> bool:
+        """Nobody should wait for a projection now."""
+        return self.lag_ms > BEHIND_MS or not self.storage
+
+
+class Backlog:
+    """Looks twice a second, for one partition.
+
+    The lag is the age, on this process' monotonic clock, of the oldest position that was seen in the leader's status
+    and is not in the read model: an idle log is never behind, whatever the age of its last event.
+    """
+
+    def __init__(self, *, partition: int, reads: ReadModel, status: Status, clock: Clock) -> None:
+        self._partition = partition
+        self._reads = reads
+        self._status = status
+        self._clock = clock
+        self._seen: deque[tuple[int, int]] = deque()
+        self._answered_at = clock.monotonic_ms()
+        self.last = Lag()
+
+    async def look(self) -> Lag:
+        """One look, kept in `last`."""
+        try:
+            status = await self._status.read()
+        except StreamsError:
+            status = {}
+        now = self._clock.monotonic_ms()
+        head = int(status.get("position", "0"))
+        if head and (not self._seen or self._seen[-1][0] < head):
+            self._seen.append((head, now))
+        try:
+            checkpoint = await self._reads.checkpoint(self._partition)
+        except StorageError:
+            silent_ms = self._clock.monotonic_ms() - self._answered_at
+            lag_ms = max(silent_ms, now - self._seen[0][1] if self._seen else 0)
+            self.last = Lag(lag_ms=lag_ms, storage=False, status=status, checkpoint=self.last.checkpoint)
+            return self.last
+        self._answered_at = self._clock.monotonic_ms()
+        while self._seen and self._seen[0][0] <= checkpoint.position:
+            self._seen.popleft()
+        lag_ms = now - self._seen[0][1] if self._seen else 0
+        self.last = Lag(lag_ms=lag_ms, status=status, checkpoint=checkpoint)
+        return self.last
+
+    async def run(self) -> None:
+        """Look for ever."""
+        while True:
+            await self.look()
+            await asyncio.sleep(LOOK_EVERY_MS / 1000)

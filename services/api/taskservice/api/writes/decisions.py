@@ -1,0 +1,106 @@
+"""Which commands are decided and can be read: one subscription a process, one map, and a look at the table besides."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import msgspec
+import structlog
+
+from taskservice.api.coalesce import Coalesced
+from taskservice.api.ports import CommandRow, ReadModel, StorageDown
+from taskservice.streams.errors import StreamsError
+from taskservice.streams.ports import Decided
+
+LOOKS_MS = (100, 500, 2_000, 5_000)
+"""When the table is read although no hint came: hints are not promised to arrive."""
+RECONNECT_S = 0.5
+
+_log = structlog.get_logger(__name__)
+
+
+class Watch:
+    """Somebody who waits for one command."""
+
+    def __init__(self, command_id: str, read: Callable[[str], "asyncio.Future[CommandRow | None]"]) -> None:
+        self.command_id = command_id
+        self.hinted = asyncio.Event()
+        self._read = read
+
+    async def outcome(self, looks_ms: tuple[int, ...] = LOOKS_MS) -> CommandRow | None:
+        """The outcome, as soon as it can be read; None when it can't after the last look."""
+        loop = asyncio.get_running_loop()
+        begin = loop.time()
+        for look_ms in looks_ms:
+            row = await self._until(begin + look_ms / 1000)
+            if row is not None:
+                return row
+        return None
+
+    async def _until(self, moment: float) -> CommandRow | None:
+        try:
+            async with asyncio.timeout_at(moment):
+                await self.hinted.wait()
+            self.hinted.clear()
+        except TimeoutError:
+            return await self._look()
+        # A hint is sent after the commit; if the row is not there, the hint was about another table's commit.
+        row = await self._look()
+        return row if row is not None else await self._until(moment)
+
+    async def _look(self) -> CommandRow | None:
+        try:
+            return await self._read(self.command_id)
+        except StorageDown:
+            return None
+
+
+class Decisions:
+    """The map from command ids to those who wait for them."""
+
+    def __init__(self, reads: ReadModel) -> None:
+        self._rows: Coalesced[str, CommandRow] = Coalesced(reads.commands)
+        self._watches: dict[str, set[Watch]] = {}
+
+    async def read(self, command_id: str) -> CommandRow | None:
+        """The outcome as the table has it now.
+
+        :raises StorageDown: when it can't be read.
+        """
+        return await self._rows.get(command_id)
+
+    @contextmanager
+    def watch(self, command_id: str) -> Iterator[Watch]:
+        """Listen for this command, from now on. Begin before it is submitted, or its hint may come too early."""
+        watch = Watch(command_id, lambda wanted: asyncio.ensure_future(self._rows.get(wanted)))
+        self._watches.setdefault(command_id, set()).add(watch)
+        try:
+            yield watch
+        finally:
+            others = self._watches[command_id]
+            others.discard(watch)
+            if not others:
+                del self._watches[command_id]
+
+    def hint(self, message: bytes) -> None:
+        """What the projector published after a commit: the ids of the commands that can be read now."""
+        try:
+            ids = _decode_hint(message)
+        except msgspec.DecodeError:
+            return
+        for command_id in ids:
+            for watch in self._watches.get(command_id, ()):
+                watch.hinted.set()
+
+    async def listen(self, decided: Decided) -> None:
+        """Take hints of one partition for ever; a broken connection is made anew, and the looks fill the gap."""
+        while True:
+            try:
+                async for message in decided.listen():
+                    self.hint(message)
+            except StreamsError as error:
+                _log.warning("the subscription to decided commands broke", reason=str(error))
+            await asyncio.sleep(RECONNECT_S)
+
+
+_decode_hint = msgspec.json.Decoder(list[str]).decode

@@ -1,0 +1,121 @@
+"""A command on its way: into the inbox once, then waiting until its outcome can be read."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import TypeAlias, assert_never
+
+import msgspec
+
+from taskservice.api.ports import CommandRow, StorageDown
+from taskservice.api.wire.problems import ProblemError, storage_unavailable
+from taskservice.api.writes.backlog import Backlog
+from taskservice.api.writes.decisions import LOOKS_MS, Decisions
+from taskservice.domain.commands import AnyCommand, encode_command
+from taskservice.domain.ids import partition_of
+from taskservice.streams.answers import OtherBody, OutOfMemory, SameCommand, SubmitOutcome, Submitted
+from taskservice.streams.batches import Submission
+from taskservice.streams.errors import NotSent, OutcomeUnknown, StreamsError
+from taskservice.streams.ports import Inbox
+
+SENDINGS = 3
+RESEND_AFTER_S = 0.2
+OVERLOADED_RETRY_MS = 5_000
+
+
+class Undecided(msgspec.Struct, frozen=True, gc=False):
+    """Accepted into the inbox; its outcome can't be read yet."""
+
+    command_id: str
+
+
+Sent: TypeAlias = CommandRow | Undecided
+
+
+class Gateway:
+    """Submits commands, for all partitions.
+
+    :param inboxes: by partition. :param backlogs: by partition.
+    """
+
+    def __init__(self, *, inboxes: Sequence[Inbox], backlogs: Sequence[Backlog], decisions: Decisions) -> None:
+        self._inboxes = inboxes
+        self._backlogs = backlogs
+        self._decisions = decisions
+
+    async def send(
+        self, command: AnyCommand, *, body_sha: str, client_key: str | None = None, respond_async: bool = False
+    ) -> Sent:
+        """Submit, and wait up to 5 s for the outcome.
+
+        :param body_sha: of what must be the same under one `client_key`.
+        :param respond_async: do not wait.
+        :raises ProblemError: the key was used for another request; Redis is full, or does not answer.
+        """
+        partition = partition_of(command.tenant_id, len(self._inboxes))
+        submission = Submission(
+            tenant_id=command.tenant_id,
+            command_id=command.id,
+            body_sha=body_sha,
+            command=encode_command(command),
+            client_key=client_key,
+        )
+        with self._decisions.watch(command.id) as watch:
+            outcome = await self._submit(self._inboxes[partition], submission)
+            waits = not respond_async and not self._backlogs[partition].last.behind
+            match outcome:
+                case Submitted():
+                    return await watch.outcome() or Undecided(command.id) if waits else Undecided(command.id)
+                case SameCommand(command_id) if command_id == command.id:
+                    return await watch.outcome() or Undecided(command.id) if waits else Undecided(command.id)
+                case SameCommand(command_id):
+                    return await self._earlier(command_id, waits=waits)
+                case OtherBody(command_id):
+                    raise ProblemError(
+                        "idempotency-key-reused",
+                        "This Idempotency-Key was used within 24 h for another method, path or body; use a new one.",
+                        command_id=command_id,
+                    )
+                case OutOfMemory():
+                    raise ProblemError(
+                        "overloaded", "The inbox is full; nothing was taken.", retry_after_ms=OVERLOADED_RETRY_MS
+                    )
+                case _:
+                    assert_never(outcome)
+
+    async def _earlier(self, command_id: str, *, waits: bool) -> Sent:
+        """The outcome of an earlier sending of the same request; usually there already."""
+        with self._decisions.watch(command_id) as watch:
+            try:
+                row = await self._decisions.read(command_id)
+            except StorageDown:
+                row = None
+            if row is not None or not waits:
+                return row or Undecided(command_id)
+            return await watch.outcome() or Undecided(command_id)
+
+    async def _submit(self, inbox: Inbox, submission: Submission) -> SubmitOutcome:
+        """Resent under the same command id it is taken once, so an unknown outcome is simply sent again."""
+        may_be_in = False
+        for sending in range(SENDINGS):
+            if sending:
+                await asyncio.sleep(RESEND_AFTER_S)
+            try:
+                return await inbox.submit(submission)
+            except OutcomeUnknown:
+                may_be_in = True
+            except NotSent:
+                pass
+            except StreamsError as error:
+                raise ProblemError("internal", "The inbox refused the command.") from error
+        if may_be_in:
+            raise ProblemError(
+                "storage-unavailable",
+                "It is not known whether the command was taken: ask for it by commandId, or send the same request with "
+                "the same Idempotency-Key again.",
+                command_id=submission.command_id,
+                retry_after_ms=2_000,
+            )
+        raise storage_unavailable("The inbox")
+
+
+__all__ = ["LOOKS_MS", "Gateway", "Sent", "Undecided"]
