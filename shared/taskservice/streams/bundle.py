@@ -22,14 +22,21 @@ class RedisStreams:
     :param url: `redis://[user:password@]host:port/db`, `rediss://…` or `unix://…`.
     :param keys: of the partition.
     :param logs_maxlen: entries that the stream of log lines keeps.
+    :param link_type: what connections are made of; tests put in one that loses answers.
     """
 
     def __init__(
-        self, url: str, keys: Keys, *, logs_maxlen: int = LOGS_MAXLEN, client_name: str = "taskservice"
+        self,
+        url: str,
+        keys: Keys,
+        *,
+        logs_maxlen: int = LOGS_MAXLEN,
+        client_name: str = "taskservice",
+        link_type: type[Link] = Link,
     ) -> None:
         texts = tuple(script.text for script in LOADED.values())
-        self.commands = Link(url, client_name=client_name)
-        self.urgent = Link(url, client_name=f"{client_name}-urgent")
+        self.commands = link_type(url, client_name=client_name)
+        self.urgent = link_type(url, client_name=f"{client_name}-urgent")
         self.commands.preload(texts)
         self.urgent.preload(texts)
         self.reads = ReadLinks(url, client_name=f"{client_name}-reads")

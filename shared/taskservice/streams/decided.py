@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from redis.exceptions import RedisError
 
@@ -26,7 +26,7 @@ class RedisDecided:
         """Tell everybody who listens."""
         await self._link.call("PUBLISH", self._keys.decided, message)
 
-    async def listen(self) -> AsyncIterator[bytes]:
+    async def listen(self) -> AsyncGenerator[bytes, None]:
         """Messages from the first iteration on."""
         connection = open_connection(self._url, "taskservice-decided")
         try:

@@ -168,7 +168,7 @@ class Keys:
     """The keys of one partition.
 
     :param partition: its number, from 0.
-    :param lock_prefix: setting `app.task.redis.lock-prefix`; changes the names of the locks alone.
+    :param lock_prefix: setting `app.task.distributed-lock.redis.key-prefix`; changes the names of the locks alone.
     """
 
     __slots__ = (

@@ -4,7 +4,7 @@ Every method may raise `NotSent` or `OutcomeUnknown` (errors.py); expected outco
 `block_ms` waits on the server, which checks that only each 100 ms: it is no clock. 0 = do not wait.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Protocol
 
 from taskservice.streams.answers import (
@@ -198,7 +198,7 @@ class Decided(Protocol):
         """Tell everybody who listens."""
         ...
 
-    def listen(self) -> AsyncIterator[bytes]:
+    def listen(self) -> AsyncGenerator[bytes, None]:
         """Messages from now on; ends never, raises `NotSent` or `OutcomeUnknown` when the connection does."""
         ...
 

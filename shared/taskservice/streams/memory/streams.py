@@ -1,7 +1,7 @@
 """Everything of one partition, in memory: the smaller ports, and the bundle of all of them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 
 from taskservice.streams.answers import (
     Acquired,
@@ -252,7 +252,7 @@ class MemoryDecided(_Port):
 
         await self._server.run(self._faults, "decided.publish", publish)
 
-    async def listen(self) -> AsyncIterator[bytes]:
+    async def listen(self) -> AsyncGenerator[bytes, None]:
         """Messages from the first iteration on."""
         queue: asyncio.Queue[bytes] = asyncio.Queue()
         listeners = self._server.listeners.setdefault(self._keys.decided, [])
