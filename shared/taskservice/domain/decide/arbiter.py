@@ -8,7 +8,7 @@ from taskservice.domain import commands as c
 from taskservice.domain import reports as r
 from taskservice.domain.agenda import Agenda
 from taskservice.domain.agenda.windows import Window
-from taskservice.domain.decide import definition_commands, instance_commands, losses, scheduler_commands
+from taskservice.domain.decide import definition_commands, instance_commands, losses, scheduler_commands, unreadable
 from taskservice.domain.decide.clocks import ClockDecisions
 from taskservice.domain.decide.context import Context
 from taskservice.domain.decide.dispatching import dispatch_waiting, release_delayed
@@ -16,6 +16,7 @@ from taskservice.domain.decide.draft import Batch, Draft
 from taskservice.domain.decide.fires import FireDecisions
 from taskservice.domain.decide.reports import decide_report
 from taskservice.domain.decide.sweeps import cancel_deleted, withdraw_untaken
+from taskservice.domain.decide.unreadable import UnreadableCommand
 from taskservice.domain.state import State
 
 
@@ -69,17 +70,18 @@ class Arbiter:
             return self._handle_command(item, item.command, items_done, max_items)
         return self._handle_reports(item, items_done, max_items)
 
-    def run_timers(self, now: int, inbox_read_until: int, max_instants: int = 500) -> bool:
+    def run_timers(self, now: int, inbox_read_until: int, max_instants: int = 500, *, fires: bool = True) -> bool:
         """Decide what the clock asks for, up to `now`; True = more is due at once.
 
         `inbox_read_until`: every report and command up to this instant was decided. What an unread report could
         change (a fire that an active run would skip, a timeout) waits until that reaches its time.
+        `fires` false: due instants wait (Redis is short of memory); they are caught up later.
         """
         context = self._context
         context.now = now
         more = release_delayed(context, max_instants)
         more = self._clocks.run(inbox_read_until, max_instants) or more
-        if self.state.scheduler.stopped_at is None:
+        if fires and self.state.scheduler.stopped_at is None:
             more = self._fires.run(inbox_read_until, max_instants) or more
         return more
 
@@ -99,7 +101,7 @@ class Arbiter:
         losses.lose_worker(self._context, worker, entries)
 
     def withdraw_untaken(self, now: int) -> None:
-        """After a stop: ask back what lies in dispatch streams and nobody took."""
+        """While it is stopped: ask back what lies in dispatch streams and nobody took; also after a takeover."""
         self._context.now = now
         withdraw_untaken(self._context)
 
@@ -110,6 +112,17 @@ class Arbiter:
         """
         self._context.now = now
         return losses.recover(self._context, most)
+
+    def tell_loss(self, from_position: int, to_position: int, what: str, now: int) -> None:
+        """Something acknowledged is gone: it goes into the log, never in silence."""
+        self._context.now = now
+        losses.tell_loss(self._context, from_position, to_position, what)
+
+    def reject_unreadable(self, command: UnreadableCommand, now: int) -> None:
+        """An inbox entry is a command that this release can't read: it is answered all the same."""
+        self._context.now = now
+        unreadable.reject(self._context, command)
+        self.draft.cursor = command.entry_id
 
     def take_batches(self) -> list[Batch]:
         """What was decided since the last call, in order."""
@@ -151,6 +164,7 @@ class Arbiter:
                 instance_commands.retry(context, self._fires, command)
             case c.StopScheduler():
                 scheduler_commands.stop(context, self._fires)
+                self.draft.cursor = item.entry_id  # what is asked back may need an append of its own
                 withdraw_untaken(context)
             case c.StartScheduler():
                 scheduler_commands.start(context)

@@ -37,6 +37,7 @@ def trigger(
     for index in range(items_done, end):
         context.cause = f"{cause}#{index}"
         _schedule(context, definition, command, index)
+        context.draft.cursor = f"{cause}/{index + 1}"  # a batch may be closed in the middle of this entry
     if end == total and command.batch:
         context.accept(resource_of(definition.id))
     return end

@@ -45,3 +45,16 @@ def recover(context: Context, most: int) -> bool:
     context.draft.begin_item()
     context.draft.emit(e.RecoveryEnded(epoch=state.epoch, **context.stamp_clock("", context.now, "recovery")))
     return False
+
+
+def tell_loss(context: Context, from_position: int, to_position: int, what: str) -> None:
+    """LogLossDetected; positions 0 where none can be named."""
+    context.draft.begin_item()
+    context.draft.emit(
+        e.LogLossDetected(
+            from_position=from_position,
+            to_position=to_position,
+            what=what,
+            **context.stamp_clock("", context.now, "takeover"),
+        )
+    )
