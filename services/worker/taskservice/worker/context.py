@@ -152,6 +152,9 @@ class TaskLog:
         """A WARN line; with `exc`, its traceback follows."""
         self.write("WARN", message, exc)
 
+    warning = warn
+    """The name that `logging` has for it."""
+
     def error(self, message: object, exc: BaseException | None = None) -> None:
         """An ERROR line; with `exc`, its traceback follows."""
         self.write("ERROR", message, exc)

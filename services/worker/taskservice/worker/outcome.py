@@ -29,9 +29,9 @@ DEFAULT_ERROR_TYPE: Final = "TaskFailure"
 
 
 class Success(msgspec.Struct, frozen=True, gc=False):
-    """`result`: JSON, or None."""
+    """`result`: JSON; `null` for none."""
 
-    result: msgspec.Raw | None
+    result: msgspec.Raw
 
 
 class Failure(msgspec.Struct, frozen=True, gc=False):
@@ -62,7 +62,7 @@ class Times:
 
 Outcome: TypeAlias = Success | Failure | Ended | NeverCalled
 
-NOTHING: Final = Success(None)
+NOTHING: Final = Success(msgspec.Raw(b"null"))
 _encode: Final = msgspec.json.Encoder().encode
 
 
