@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Literal, Protocol, assert_never
+from typing import Literal, TypeAlias, assert_never
 
 from taskservice.clock import Clock
 from taskservice.lease.candidacy import BrokeOff, Candidacy, Candidate, Won
@@ -35,12 +35,8 @@ HELD_MARGIN_MS = 10
 """Looking again a moment after the other's lock ended, not a moment before."""
 
 
-class Listener(Protocol):
-    """Who is told about every step, from within `run`."""
-
-    def __call__(self, step: Step) -> None:
-        """Called after each step, before the wait that follows it. Must not block."""
-        ...
+Listener: TypeAlias = Callable[[Step], None]
+"""Told about every step, before the wait that follows it. Must not block."""
 
 
 class Elector:

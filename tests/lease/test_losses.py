@@ -1,0 +1,150 @@
+"""What a new leader does when Redis has lost something: nothing in silence, and nothing twice."""
+
+import pytest
+from tests.lease.seats import FakeEpochs, Seat, elected
+from tests.streams.contract.world import INFO, KEYS, QUEUE, World, appended
+
+from taskservice.lease.outcomes import CannotLead, LogDiverged, LogEmpty, Loss, Resigned
+from taskservice.streams.answers import NoGroup
+from taskservice.streams.batches import AppendBatch, ArchivedEntry, DispatchEntry, NewStream, Submission
+
+
+async def three_events(world: World, first: Seat, epochs: FakeEpochs) -> None:
+    """A log of 1-1 to 1-4 by `first`, who has resigned, with one order out; the archive has all of it."""
+    term = await elected(first)
+    await appended(
+        world,
+        AppendBatch(
+            epoch=1,
+            expected_last=term.started_id,
+            events=(b"a", b"b", b"c"),
+            cursor="70-0",
+            new_streams=(NewStream(QUEUE, INFO),),
+            dispatches=(DispatchEntry(QUEUE, 3, b"order"),),
+        ),
+    )
+    epochs.archive = [
+        ArchivedEntry(entry.id, entry.event, entry.cursor) for entry in await world.streams.log.read("0-0", 10)
+    ]
+    await first.elector.step_down(Resigned("stop"))
+
+
+def cut_log(world: World, count: int) -> None:
+    """Redis restarts with a log of `count` entries: the rest was never on its disk."""
+    fields = world.fields_of(KEYS.events)[:count]
+    world.drop_key(KEYS.events)
+    for index, values in enumerate(fields):
+        world.add_entry(KEYS.events, f"1-{index + 1}", "e", values["e"])
+
+
+async def test_a_normal_takeover_recovers_nothing(world: World, first: Seat, second: Seat, epochs: FakeEpochs) -> None:
+    await three_events(world, first, epochs)
+
+    term = await elected(second)
+
+    assert (term.recovering, term.losses) == (False, ())
+    assert epochs.recoveries_begun == []
+    assert await world.streams.dispatch.length(QUEUE) == 1
+
+
+@pytest.mark.parametrize("page", [1, 2, 1000])
+async def test_a_lost_tail_is_restored_from_the_archive(
+    world: World, first: Seat, second: Seat, epochs: FakeEpochs, page: int
+) -> None:
+    await three_events(world, first, epochs)
+    cut_log(world, 2)
+    epochs.page = page
+
+    term = await elected(second)
+
+    entries = await world.streams.log.read("0-0", 10)
+    assert [entry.id for entry in entries] == ["1-1", "1-2", "1-3", "1-4", "2-5"]
+    assert (term.previous_id, term.cursor, term.recovering) == ("1-4", "70-0", True)
+    assert [(loss.from_position, loss.to_position) for loss in term.losses] == [(3, 4)]
+    assert second.candidate.plans[0].recovering
+    assert set(epochs.recoveries_begun) == {2}
+    assert await world.streams.dispatch.length(QUEUE) == 0
+    assert await world.streams.inbox.last_id() >= "70-0"
+
+
+async def test_events_that_were_seen_and_are_nowhere_are_a_loss(
+    world: World, first: Seat, second: Seat, epochs: FakeEpochs
+) -> None:
+    await three_events(world, first, epochs)
+    cut_log(world, 2)
+    epochs.archive = epochs.archive[:1]
+    second.candidate.position = 9
+
+    term = await elected(second)
+
+    assert (term.previous_id, term.started_id, term.recovering) == ("1-2", "2-3", True)
+    assert term.losses == (Loss(from_position=3, to_position=9, what="events that were seen"),)
+
+
+async def test_inbox_entries_that_were_read_and_are_gone_are_a_loss(world: World, first: Seat) -> None:
+    await world.streams.inbox.submit(Submission(tenant_id="t", command_id="c", body_sha="s", command=b"{}"))
+    first.candidate.inbox_id = "9999999999999-0"
+
+    term = await elected(first)
+
+    assert term.recovering
+    assert "9999999999999-0" in term.losses[0].what
+
+
+@pytest.mark.parametrize("damage", ["no stream", "no group"])
+async def test_a_registered_stream_that_is_gone_is_a_loss_and_made_anew(
+    world: World, first: Seat, second: Seat, epochs: FakeEpochs, damage: str
+) -> None:
+    await three_events(world, first, epochs)
+    if damage == "no stream":
+        world.drop_key(KEYS.dispatch(QUEUE))
+    else:
+        world.drop_group(KEYS.dispatch(QUEUE))
+
+    term = await elected(second)
+
+    assert term.recovering
+    assert QUEUE in term.losses[0].what
+    assert not isinstance(await world.streams.dispatch.consumers(QUEUE), NoGroup)
+
+
+@pytest.mark.parametrize(("recovered_epoch", "again"), [(0, True), (6, True), (7, False), (8, False)])
+async def test_a_recovery_that_was_begun_and_not_ended_is_done_again(
+    first: Seat, epochs: FakeEpochs, recovered_epoch: int, *, again: bool
+) -> None:
+    epochs.epoch, epochs.recovering = 7, 7
+    first.candidate.recovered_epoch = recovered_epoch
+
+    term = await elected(first)
+
+    assert (term.epoch, term.recovering, term.losses) == (8, again, ())
+    assert epochs.recovering == (8 if again else 7)
+
+
+async def test_an_empty_log_beside_a_full_archive_is_never_begun_in_silence(
+    world: World, first: Seat, second: Seat, epochs: FakeEpochs
+) -> None:
+    await three_events(world, first, epochs)
+    world.drop_key(KEYS.events)
+
+    step = await second.elector.run_once()
+
+    assert isinstance(step, CannotLead)
+    assert step.reason == LogEmpty(4)
+    assert await world.streams.log.head() is None
+    again = await first.elector.run_once()  # the lock was given up: the other one says the same
+    assert isinstance(again, CannotLead)
+
+
+async def test_a_log_that_parted_from_its_archive_is_left_alone(
+    world: World, first: Seat, second: Seat, epochs: FakeEpochs
+) -> None:
+    await three_events(world, first, epochs)
+    epochs.archive[-1] = ArchivedEntry("5-4", b"of another history", "0-0")
+    before = world.snapshot()
+
+    step = await second.elector.run_once()
+
+    assert isinstance(step, CannotLead)
+    assert isinstance(step.reason, LogDiverged)
+    assert world.snapshot() == before
