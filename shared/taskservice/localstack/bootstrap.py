@@ -109,7 +109,7 @@ async def create_keys(env: Mapping[str, str], cwd: Path) -> Keys:
 
 async def key_is_known(url: str, key: str) -> bool:
     """Whether the api takes this key: a database made anew does not know the keys that were kept."""
-    async with httpx.AsyncClient(base_url=url, timeout=KEY_CHECK_TIMEOUT_S) as client:
+    async with httpx.AsyncClient(base_url=url, timeout=KEY_CHECK_TIMEOUT_S, trust_env=False) as client:
         try:
             answer = await client.get(
                 "/api/v1/tasks/definitions", params={"limit": 1}, headers={"Authorization": f"Bearer {key}"}

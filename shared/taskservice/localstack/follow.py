@@ -32,7 +32,9 @@ class Follower:
 
     async def run(self) -> None:
         """Print until cancelled. An api that does not answer is waited for: the supervisor says why."""
-        async with httpx.AsyncClient(base_url=self._url, headers=self._headers, timeout=TIMEOUT_S) as client:
+        async with httpx.AsyncClient(
+            base_url=self._url, headers=self._headers, timeout=TIMEOUT_S, trust_env=False
+        ) as client:
             while True:
                 with suppress(httpx.HTTPError, ValueError):
                     await self.run_once(client)

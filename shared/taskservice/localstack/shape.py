@@ -130,8 +130,9 @@ def service_env(shape: Shape, settings: Settings, wiring: Wiring, *, health_port
 
 def answers_ready(url: str) -> bool:
     """Whether `url`/health/ready says 200. Blocks for a second or two at most."""
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # never through a person's proxy
     try:
-        with urllib.request.urlopen(f"{url}/health/ready", timeout=PROBE_TIMEOUT_S) as answer:  # noqa: S310 (our own URL)
+        with direct.open(f"{url}/health/ready", timeout=PROBE_TIMEOUT_S) as answer:
             return bool(answer.status == 200)
     except (OSError, ValueError, urllib.error.HTTPError):
         return False
