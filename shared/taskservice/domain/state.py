@@ -37,7 +37,7 @@ class AttemptRecord(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     error_message: str = ""
 
 
-class Instance(msgspec.Struct, kw_only=True):
+class Instance(msgspec.Struct, kw_only=True, gc=False):
     """One requested run. `attempt` is the number of the current or last attempt, 0 before the first."""
 
     id: str
@@ -79,7 +79,7 @@ class Instance(msgspec.Struct, kw_only=True):
     actor: Actor | None = None
     command_id: str = ""
     traceparent: str | None = None
-    previous_attempts: list[AttemptRecord] = msgspec.field(default_factory=list)
+    previous_attempts: tuple[AttemptRecord, ...] = ()
 
     @property
     def is_open(self) -> bool:

@@ -18,7 +18,7 @@ COLUMNS: Final = (
 )
 """The order that `decode_instance` wants."""
 
-_decode_records = msgspec.json.Decoder(list[AttemptRecord]).decode
+_decode_records = msgspec.json.Decoder(tuple[AttemptRecord, ...]).decode
 
 
 def decode_instance(row: Sequence[Any]) -> Instance:
@@ -57,5 +57,5 @@ def decode_instance(row: Sequence[Any]) -> Instance:
         actor=None if row[30] is None else Actor(type=row[30], id=row[31]),
         command_id=row[32] or "",
         traceparent=row[33],
-        previous_attempts=_decode_records(row[34]) if row[34] else [],
+        previous_attempts=_decode_records(row[34]) if row[34] else (),
     )

@@ -25,7 +25,7 @@ from taskservice.domain.state import (
     discount_open,
 )
 
-_decode_records = msgspec.json.Decoder(list[AttemptRecord]).decode
+_decode_records = msgspec.json.Decoder(tuple[AttemptRecord, ...]).decode
 
 
 def scheduled(state: State, event: e.InstanceScheduled) -> None:
@@ -267,20 +267,17 @@ def _dispatch(state: State, instance: Instance, attempt: int, ts: int) -> None:
 
 
 def _record_attempt(instance: Instance, status: AttemptStatus) -> None:
-    instance.previous_attempts.append(
-        AttemptRecord(
-            attempt=instance.attempt,
-            status=status,
-            worker=instance.worker,
-            dispatched_at=instance.dispatched_at,
-            started_at=instance.started_at,
-            ended_at=instance.ended_at,
-            error_type=instance.error_type,
-            error_message=instance.error_message[:MAX_RECORD_MESSAGE],
-        )
+    record = AttemptRecord(
+        attempt=instance.attempt,
+        status=status,
+        worker=instance.worker,
+        dispatched_at=instance.dispatched_at,
+        started_at=instance.started_at,
+        ended_at=instance.ended_at,
+        error_type=instance.error_type,
+        error_message=instance.error_message[:MAX_RECORD_MESSAGE],
     )
-    if len(instance.previous_attempts) > MAX_ATTEMPT_RECORDS:
-        del instance.previous_attempts[0]
+    instance.previous_attempts = (*instance.previous_attempts, record)[-MAX_ATTEMPT_RECORDS:]
 
 
 def _end(state: State, instance: Instance, status: InstanceStatus, ended_at: int) -> None:
