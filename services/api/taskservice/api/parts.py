@@ -4,6 +4,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any
 
+import msgspec
 from litestar import Request
 from litestar.datastructures import State
 
@@ -27,6 +28,20 @@ from taskservice.streams.ports import Streams
 PREFIX = "/api/v1/tasks"
 
 
+class Patience(msgspec.Struct, frozen=True, kw_only=True):
+    """How long requests wait.
+
+    `looks_ms`: when the table of commands is read although no hint came; a write waits until the last of them.
+    `read_ms`: for a `minPosition`.
+    """
+
+    looks_ms: tuple[int, ...] = (100, 500, 2_000, 5_000)
+    read_ms: int = 5_000
+
+
+PATIENT = Patience()
+
+
 class Parts:
     """Everything that a handler may use; one for each process.
 
@@ -44,6 +59,7 @@ class Parts:
         tenants: TenantBook,
         metrics: Metrics,
         version: str,
+        patience: Patience = PATIENT,
     ) -> None:
         self.reads = reads
         self.streams = tuple(streams)
@@ -53,7 +69,8 @@ class Parts:
         self.version = version
         self.metrics = metrics
         self.keys = KeyRing(reads, clock)
-        self.decisions = Decisions(reads)
+        self.patience = patience
+        self.decisions = Decisions(reads, patience.looks_ms)
         self.backlogs = tuple(
             Backlog(partition=number, reads=reads, status=one.status, clock=clock)
             for number, one in enumerate(self.streams)

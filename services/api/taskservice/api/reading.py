@@ -11,7 +11,6 @@ from taskservice.api.wire.cursors import read_cursor
 from taskservice.api.wire.problems import FieldError, ProblemError, invalid_parameters
 from taskservice.api.wire.query import MAX_INT64, Query
 
-WAIT_MS = 5_000
 LOOK_EVERY_MS = 50
 AGE_FROM_MS = 1_000
 DEFAULT_LIMIT = 50
@@ -39,7 +38,7 @@ async def begin_read(request: ApiRequest, query: Query) -> Reading:
     query.finish()
     parts = request.parts
     partition = parts.partition(request.tenant_id)
-    give_up_at = parts.clock.monotonic_ms() + WAIT_MS
+    give_up_at = parts.clock.monotonic_ms() + parts.patience.read_ms
     while True:
         checkpoint = await parts.checkpoint(request.tenant_id)
         if checkpoint.position >= wanted:
@@ -47,7 +46,7 @@ async def begin_read(request: ApiRequest, query: Query) -> Reading:
         if parts.clock.monotonic_ms() >= give_up_at:
             raise ProblemError(
                 "read-model-behind",
-                f"The read model is at position {checkpoint.position}; {wanted} did not come within 5 s.",
+                f"The read model is at position {checkpoint.position}; {wanted} did not come in time.",
                 retry_after_ms=1_000,
             )
         await asyncio.sleep(LOOK_EVERY_MS / 1000)

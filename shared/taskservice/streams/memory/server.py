@@ -134,7 +134,8 @@ class MemoryServer:
             if left <= 0:
                 break
             try:
-                await asyncio.wait_for(changed.wait(), left)
+                async with asyncio.timeout(left):  # wait_for of 3.11 may swallow a cancellation that comes meanwhile
+                    await changed.wait()
             except TimeoutError:
                 break
             result = action()

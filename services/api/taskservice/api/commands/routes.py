@@ -1,6 +1,7 @@
 """GET /commands/{id}."""
 
 from litestar import Response, get
+from litestar.params import FromPath
 
 from taskservice.api.auth import Access
 from taskservice.api.commands.views import CommandView, command_view, pending_view
@@ -13,7 +14,7 @@ from taskservice.streams.errors import StreamsError
 
 
 @get("/commands/{command_id:str}", access=Access.VIEWER, operation_id="getCommand", summary="A command's outcome")
-async def get_command(request: ApiRequest, command_id: str) -> Response[CommandView]:
+async def get_command(request: ApiRequest, command_id: FromPath[str]) -> Response[CommandView]:
     """PENDING until the outcome can be read; then ACCEPTED or REJECTED with the problem."""
     reading = await begin_read(request, Query(request.query_params.multi_items()))
     if not is_uuid(command_id):

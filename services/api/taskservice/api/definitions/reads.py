@@ -4,6 +4,7 @@ from typing import get_args
 
 import msgspec
 from litestar import Response, get
+from litestar.params import FromPath
 
 from taskservice.api.auth import Access
 from taskservice.api.definitions.describing import describe, describe_all, etag
@@ -58,7 +59,7 @@ async def list_definitions(request: ApiRequest) -> Response[DefinitionPage]:
 
 
 @get("/definitions/{definition_id:str}", access=Access.VIEWER, operation_id="getDefinition", summary="One definition")
-async def get_definition(request: ApiRequest, definition_id: str) -> Response[DefinitionView]:
+async def get_definition(request: ApiRequest, definition_id: FromPath[str]) -> Response[DefinitionView]:
     """With its version as `ETag`."""
     reading = await begin_read(request, Query(request.query_params.multi_items()))
     row = await request.parts.definition(request.tenant_id, definition_id)

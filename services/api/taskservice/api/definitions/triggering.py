@@ -2,6 +2,7 @@
 
 import msgspec
 from litestar import Response, post
+from litestar.params import FromPath
 
 from taskservice.api.answering import answer, asking, no_parameters, position_header
 from taskservice.api.auth import Access
@@ -47,7 +48,7 @@ class TriggeredPage(msgspec.Struct, kw_only=True, rename="camel"):
     status_code=201,
 )
 async def trigger_definition(
-    request: ApiRequest, definition_id: str
+    request: ApiRequest, definition_id: FromPath[str]
 ) -> Response[InstanceDetail] | Response[TriggeredPage] | Response[CommandView]:
     """`{taskParams? | batch?, note?}`; `batch` is 1 to 1,000 objects `{taskParams?}`. Works on disabled ones."""
     no_parameters(request)

@@ -1,6 +1,8 @@
 """POST /definitions, PUT, PATCH and DELETE /definitions/{id}, POST /definitions/{id}/enable | disable."""
 
 from litestar import Response, delete, patch, post, put
+from litestar.openapi import ResponseSpec
+from litestar.params import FromPath
 
 from taskservice.api.answering import answer, asking, no_parameters, position_header
 from taskservice.api.auth import Access
@@ -49,7 +51,7 @@ async def create_definition(request: ApiRequest) -> Answer:
 
 
 @put("/definitions/{definition_id:str}", access=Access.OPERATOR, operation_id="replaceDefinition", summary="Replace")
-async def replace_definition(request: ApiRequest, definition_id: str) -> Answer:
+async def replace_definition(request: ApiRequest, definition_id: FromPath[str]) -> Answer:
     """A whole new version; `key`, and an absent `enabled`, stay as they are."""
     no_parameters(request)
     valid = checked(request, await json_object(request), "replace")
@@ -60,7 +62,7 @@ async def replace_definition(request: ApiRequest, definition_id: str) -> Answer:
 
 
 @patch("/definitions/{definition_id:str}", access=Access.OPERATOR, operation_id="patchDefinition", summary="Change")
-async def patch_definition(request: ApiRequest, definition_id: str) -> Answer:
+async def patch_definition(request: ApiRequest, definition_id: FromPath[str]) -> Answer:
     """RFC 7396 on the current version."""
     no_parameters(request)
     members = await json_object(request, media_types=MERGE_PATCH)
@@ -83,9 +85,12 @@ async def patch_definition(request: ApiRequest, definition_id: str) -> Answer:
     access=Access.OPERATOR,
     operation_id="deleteDefinition",
     summary="Delete",
-    status_code=204,
+    status_code=202,
+    responses={204: ResponseSpec(None, description="Deleted.", generate_examples=False)},
 )
-async def delete_definition(request: ApiRequest, definition_id: str) -> Response[None] | Response[CommandView]:
+async def delete_definition(
+    request: ApiRequest, definition_id: FromPath[str]
+) -> Response[CommandView | None] | Response[CommandView]:
     """204; running instances finish, or are cancelled with `cancelRunning=true`. Its history stays readable."""
     query = Query(request.query_params.multi_items())
     cancel_running = query.boolean("cancelRunning")
@@ -99,7 +104,7 @@ async def delete_definition(request: ApiRequest, definition_id: str) -> Response
         expected_version=expected_version(header, None if row is None else row.definition.version),
     )
 
-    async def build(decided: CommandRow) -> Response[None]:
+    async def build(decided: CommandRow) -> Response[CommandView | None]:
         return Response(None, status_code=204, headers=position_header(decided))
 
     return await answer(request, command, build)
@@ -112,7 +117,7 @@ async def delete_definition(request: ApiRequest, definition_id: str) -> Response
     summary="Enable",
     status_code=200,
 )
-async def enable_definition(request: ApiRequest, definition_id: str) -> Answer:
+async def enable_definition(request: ApiRequest, definition_id: FromPath[str]) -> Answer:
     """`{note?}`. Its first fire is strictly later."""
     note = await _note(request, definition_id)
     return await _answer(request, EnableDefinition(**asking(request), definition_id=definition_id, note=note))
@@ -125,7 +130,7 @@ async def enable_definition(request: ApiRequest, definition_id: str) -> Answer:
     summary="Disable",
     status_code=200,
 )
-async def disable_definition(request: ApiRequest, definition_id: str) -> Answer:
+async def disable_definition(request: ApiRequest, definition_id: FromPath[str]) -> Answer:
     """`{note?}`. No due instants from here on; what was requested before still runs."""
     note = await _note(request, definition_id)
     return await _answer(request, DisableDefinition(**asking(request), definition_id=definition_id, note=note))

@@ -2,6 +2,7 @@
 
 import msgspec
 from litestar import Response, get
+from litestar.params import FromPath
 
 from taskservice.api.auth import Access
 from taskservice.api.instances.views import LogView, log_view
@@ -23,7 +24,7 @@ class LogPage(msgspec.Struct, kw_only=True, rename="camel"):
 
 
 @get("/instances/{instance_id:str}/logs", access=Access.VIEWER, operation_id="listLogs", summary="What it logged")
-async def list_logs(request: ApiRequest, instance_id: str) -> Response[LogPage]:
+async def list_logs(request: ApiRequest, instance_id: FromPath[str]) -> Response[LogPage]:
     """Filters: level (least level), attempt, q (part of the message)."""
     query = Query(request.query_params.multi_items())
     attempt = query.integer("attempt", 0, 1, MAX_ATTEMPT)

@@ -4,6 +4,7 @@ from typing import get_args
 
 import msgspec
 from litestar import Response, get
+from litestar.params import FromPath
 
 from taskservice.api.auth import Access
 from taskservice.api.instances.describing import describe, describe_all
@@ -37,7 +38,7 @@ async def list_instances(request: ApiRequest) -> Response[InstancePage]:
 
 
 @get("/instances/{instance_id:str}", access=Access.VIEWER, operation_id="getInstance", summary="One instance")
-async def get_instance(request: ApiRequest, instance_id: str) -> Response[InstanceDetail]:
+async def get_instance(request: ApiRequest, instance_id: FromPath[str]) -> Response[InstanceDetail]:
     """With its attempts, and what it waits for."""
     reading = await begin_read(request, Query(request.query_params.multi_items()))
     row = await request.parts.instance(request.tenant_id, instance_id)

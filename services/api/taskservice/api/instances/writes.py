@@ -2,6 +2,7 @@
 
 import msgspec
 from litestar import Response, post
+from litestar.params import FromPath
 
 from taskservice.api.answering import answer, asking, no_parameters, position_header
 from taskservice.api.auth import Access
@@ -29,7 +30,9 @@ _encode_records = msgspec.json.Encoder().encode
     summary="End an instance",
     status_code=200,
 )
-async def cancel_instance(request: ApiRequest, instance_id: str) -> Response[InstanceDetail] | Response[CommandView]:
+async def cancel_instance(
+    request: ApiRequest, instance_id: FromPath[str]
+) -> Response[InstanceDetail] | Response[CommandView]:
     """`{reason?}`. CANCELLED, or still open with `cancelRequestedAt`; 409 when it has ended by itself."""
     no_parameters(request)
     members = await json_object(request, empty=True)
@@ -60,7 +63,9 @@ async def cancel_instance(request: ApiRequest, instance_id: str) -> Response[Ins
     summary="Run an ended instance again",
     status_code=200,
 )
-async def retry_instance(request: ApiRequest, instance_id: str) -> Response[InstanceDetail] | Response[CommandView]:
+async def retry_instance(
+    request: ApiRequest, instance_id: FromPath[str]
+) -> Response[InstanceDetail] | Response[CommandView]:
     """PENDING again, with the next attempt number; from SUCCESS or active 409, which names `trigger`."""
     no_parameters(request)
     members = await json_object(request, empty=True)

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 from litestar import Response, get
+from litestar.params import FromPath
 
 from taskservice.api.answering import no_parameters
 from taskservice.api.auth import Access
@@ -23,7 +24,7 @@ class ProblemKindView(msgspec.Struct, kw_only=True):
 
 
 @get("/problems/{code:str}", access=Access.OPEN, operation_id="getProblemKind", summary="What a problem code means")
-async def get_problem_kind(request: ApiRequest, code: str) -> Response[ProblemKindView]:
+async def get_problem_kind(request: ApiRequest, code: FromPath[str]) -> Response[ProblemKindView]:
     """The `type` of a problem leads here."""
     no_parameters(request)
     kind = PROBLEMS.get(code)

@@ -3,7 +3,6 @@
 import asyncio
 
 from taskservice.api.parts import Parts
-from taskservice.api.scheduler.leader_status import leader_status
 from taskservice.api.scheduler.views import PartitionFacts
 
 
@@ -12,10 +11,10 @@ async def gather_facts(parts: Parts) -> list[PartitionFacts]:
     lags = await asyncio.gather(*(backlog.look() for backlog in parts.backlogs))
     facts: list[PartitionFacts] = []
     for partition, lag in enumerate(lags):
-        status = leader_status(lag.status)
+        status = lag.status
         stopped = lag.checkpoint.stopped_at is not None if lag.checkpoint is not None else False
         if not lag.storage and status is not None:
-            stopped = status.stopped  # the database is away: the leader's own word is newer
+            stopped = status.stopped_at is not None  # the database is away: the leader's own word is newer
         facts.append(
             PartitionFacts(
                 partition=partition,

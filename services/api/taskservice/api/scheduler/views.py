@@ -5,8 +5,8 @@ from typing import Literal
 
 import msgspec
 
-from taskservice.api.scheduler.leader_status import LeaderStatus
 from taskservice.domain.instant_text import rfc3339
+from taskservice.domain.status import PartitionStatus
 
 UNDECIDED_ALARM_MS = 60_000
 
@@ -44,7 +44,7 @@ class PartitionFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What is known of a partition now. `stopped`: by the read model, which is never behind a stop just answered."""
 
     partition: int
-    status: LeaderStatus | None
+    status: PartitionStatus | None
     stopped: bool
     projected: int | None
     lag_ms: int

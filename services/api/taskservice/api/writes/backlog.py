@@ -7,12 +7,15 @@ import msgspec
 
 from taskservice.api.ports import CheckpointRow, ReadModel
 from taskservice.clock import Clock
+from taskservice.domain.status import PartitionStatus, decode_status
 from taskservice.storage.errors import StorageError
 from taskservice.streams.errors import StreamsError
 from taskservice.streams.ports import Status
 
 LOOK_EVERY_MS = 500
 BEHIND_MS = 2_000
+FULL_RATIO = 0.7
+"""Share of Redis' memory from which on commands are refused, so that what was accepted can be decided."""
 
 
 class Lag(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -20,9 +23,14 @@ class Lag(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     lag_ms: int = 0
     storage: bool = True
-    status: dict[str, str] = {}
-    """The leader's own words; empty when no leader spoke within 10 s, or Redis does not answer."""
+    status: PartitionStatus | None = None
+    """The leader's own words; None when no leader spoke within 10 s, or Redis does not answer."""
     checkpoint: CheckpointRow | None = None
+
+    @property
+    def overloaded(self) -> bool:
+        """Redis is so full that no more is taken in."""
+        return self.status is not None and self.status.memory_ratio >= FULL_RATIO
 
     @property
     def behind(self) -> bool:
@@ -49,11 +57,11 @@ class Backlog:
     async def look(self) -> Lag:
         """One look, kept in `last`."""
         try:
-            status = await self._status.read()
+            status = decode_status(await self._status.read())
         except StreamsError:
-            status = {}
+            status = None
         now = self._clock.monotonic_ms()
-        head = int(status.get("position", "0"))
+        head = 0 if status is None else status.position
         if head and (not self._seen or self._seen[-1][0] < head):
             self._seen.append((head, now))
         try:

@@ -1,7 +1,7 @@
 """Which commands are decided and can be read: one subscription a process, one map, and a look at the table besides."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
 import msgspec
@@ -12,8 +12,6 @@ from taskservice.api.ports import CommandRow, ReadModel, StorageDown
 from taskservice.streams.errors import StreamsError
 from taskservice.streams.ports import Decided
 
-LOOKS_MS = (100, 500, 2_000, 5_000)
-"""When the table is read although no hint came: hints are not promised to arrive."""
 RECONNECT_S = 0.5
 
 _log = structlog.get_logger(__name__)
@@ -22,16 +20,19 @@ _log = structlog.get_logger(__name__)
 class Watch:
     """Somebody who waits for one command."""
 
-    def __init__(self, command_id: str, read: Callable[[str], "asyncio.Future[CommandRow | None]"]) -> None:
+    def __init__(
+        self, command_id: str, looks_ms: tuple[int, ...], read: Callable[[str], Awaitable[CommandRow | None]]
+    ) -> None:
         self.command_id = command_id
+        self._looks_ms = looks_ms
         self.hinted = asyncio.Event()
         self._read = read
 
-    async def outcome(self, looks_ms: tuple[int, ...] = LOOKS_MS) -> CommandRow | None:
+    async def outcome(self) -> CommandRow | None:
         """The outcome, as soon as it can be read; None when it can't after the last look."""
         loop = asyncio.get_running_loop()
         begin = loop.time()
-        for look_ms in looks_ms:
+        for look_ms in self._looks_ms:
             row = await self._until(begin + look_ms / 1000)
             if row is not None:
                 return row
@@ -56,9 +57,13 @@ class Watch:
 
 
 class Decisions:
-    """The map from command ids to those who wait for them."""
+    """The map from command ids to those who wait for them.
 
-    def __init__(self, reads: ReadModel) -> None:
+    :param looks_ms: when, after a wait began, the table is read although no hint came: hints may get lost.
+    """
+
+    def __init__(self, reads: ReadModel, looks_ms: tuple[int, ...]) -> None:
+        self._looks_ms = looks_ms
         self._rows: Coalesced[str, CommandRow] = Coalesced(reads.commands)
         self._watches: dict[str, set[Watch]] = {}
 
@@ -72,7 +77,7 @@ class Decisions:
     @contextmanager
     def watch(self, command_id: str) -> Iterator[Watch]:
         """Listen for this command, from now on. Begin before it is submitted, or its hint may come too early."""
-        watch = Watch(command_id, lambda wanted: asyncio.ensure_future(self._rows.get(wanted)))
+        watch = Watch(command_id, self._looks_ms, self._rows.get)
         self._watches.setdefault(command_id, set()).add(watch)
         try:
             yield watch

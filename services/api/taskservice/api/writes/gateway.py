@@ -9,8 +9,8 @@ import msgspec
 from taskservice.api.ports import CommandRow, StorageDown
 from taskservice.api.wire.problems import ProblemError, storage_unavailable
 from taskservice.api.writes.backlog import Backlog
-from taskservice.api.writes.decisions import LOOKS_MS, Decisions
-from taskservice.domain.commands import AnyCommand, encode_command
+from taskservice.api.writes.decisions import Decisions
+from taskservice.domain.commands import AnyCommand, CancelInstance, encode_command
 from taskservice.domain.ids import partition_of
 from taskservice.streams.answers import OtherBody, OutOfMemory, SameCommand, SubmitOutcome, Submitted
 from taskservice.streams.batches import Submission
@@ -52,6 +52,11 @@ class Gateway:
         :raises ProblemError: the key was used for another request; Redis is full, or does not answer.
         """
         partition = partition_of(command.tenant_id, len(self._inboxes))
+        lag = self._backlogs[partition].last
+        if lag.overloaded and not isinstance(command, CancelInstance):
+            raise ProblemError(
+                "overloaded", "The event log is nearly full; nothing was taken.", retry_after_ms=OVERLOADED_RETRY_MS
+            )
         submission = Submission(
             tenant_id=command.tenant_id,
             command_id=command.id,
@@ -61,7 +66,7 @@ class Gateway:
         )
         with self._decisions.watch(command.id) as watch:
             outcome = await self._submit(self._inboxes[partition], submission)
-            waits = not respond_async and not self._backlogs[partition].last.behind
+            waits = not respond_async and not lag.behind
             match outcome:
                 case Submitted():
                     return await watch.outcome() or Undecided(command.id) if waits else Undecided(command.id)
@@ -116,6 +121,3 @@ class Gateway:
                 retry_after_ms=2_000,
             )
         raise storage_unavailable("The inbox")
-
-
-__all__ = ["LOOKS_MS", "Gateway", "Sent", "Undecided"]

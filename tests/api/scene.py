@@ -1,0 +1,422 @@
+"""The whole api in one process: streams in memory, the real arbiter as its leader, rows in dictionaries.
+
+`Leader` decides what is in the inbox and, unless it is told to hold back, projects it into `MemoryReads` and says so,
+as ticker and projector do.
+"""
+
+import asyncio
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import msgspec
+
+from taskservice.api.app import create_app
+from taskservice.api.metrics import Metrics
+from taskservice.api.parts import Parts, Patience
+from taskservice.api.ports import (
+    CheckpointRow,
+    CommandRow,
+    DefinitionFilter,
+    DefinitionRow,
+    InstanceFilter,
+    InstanceRow,
+    KeyRecord,
+    LogFilter,
+    LogRow,
+    StorageDown,
+    TenantRow,
+)
+from taskservice.api.tenants import TenantBook
+from taskservice.clock import SystemClock
+from taskservice.domain import events as e
+from taskservice.domain.decide import Arbiter, InboxItem
+from taskservice.domain.decide.arbiter import Resign
+from taskservice.domain.decide.draft import Batch
+from taskservice.domain.commands import decode_command
+from taskservice.domain.event_codec import decode_event
+from taskservice.domain.evolve import evolve
+from taskservice.domain.logs import LOG_LEVELS
+from taskservice.domain.state import Definition, Instance, InstanceStatus, Journal, State
+from taskservice.domain.status import PartitionStatus, encode_status
+from taskservice.domain.workers import HandlerInfo, WorkerInfo, encode_worker
+from taskservice.streams.batches import Beat
+from taskservice.streams.keys import Keys
+from taskservice.streams.memory import MemoryServer, MemoryStreams
+
+PREFIX = "/api/v1/tasks"
+TENANT = "default"
+OTHER = "other"
+CALLERS = {
+    "viewer": (TENANT, "VIEWER", False),
+    "operator": (TENANT, "OPERATOR", False),
+    "admin": (TENANT, "ADMIN", False),
+    "foreign": (OTHER, "ADMIN", False),
+    "platform": (TENANT, "ADMIN", True),
+}
+QUICK = Patience(looks_ms=(20, 60, 150), read_ms=150)
+
+
+def key_of(caller: str) -> str:
+    return f"tsk_{caller}"
+
+
+@dataclass
+class MemoryReads:
+    """The read model in dictionaries. `down`: the database does not answer."""
+
+    down: bool = False
+    calls: list[str] = field(default_factory=list)
+    position: int = 0
+    stopped_at: int | None = None
+    kept_definitions: dict[str, Definition] = field(default_factory=dict)
+    kept_instances: dict[str, Instance] = field(default_factory=dict)
+    specs: dict[tuple[str, int], Any] = field(default_factory=dict)
+    results: dict[str, bytes] = field(default_factory=dict)
+    kept_commands: dict[str, CommandRow] = field(default_factory=dict)
+    lines: list[LogRow] = field(default_factory=list)
+    kept_tenants: list[TenantRow] = field(default_factory=list)
+    revoked: set[str] = field(default_factory=set)
+
+    async def _ask(self, what: str) -> None:
+        self.calls.append(what)
+        await asyncio.sleep(0)  # noqa: TID251 - as a real connection turns the loop
+        if self.down:
+            raise StorageDown("no answer in time")
+
+    async def api_keys(self) -> Sequence[KeyRecord]:
+        await self._ask("api_keys")
+        return [
+            KeyRecord(
+                id=f"key-{caller}",
+                tenant_id=tenant,
+                role=role,  # type: ignore[arg-type]
+                platform=platform,
+                key_sha256=hashlib.sha256(key_of(caller).encode()).hexdigest(),
+            )
+            for caller, (tenant, role, platform) in CALLERS.items()
+            if caller not in self.revoked
+        ]
+
+    async def tenants(self) -> Sequence[TenantRow]:
+        await self._ask("tenants")
+        return self.kept_tenants
+
+    async def checkpoint(self, partition: int) -> CheckpointRow:
+        await self._ask("checkpoint")
+        return CheckpointRow(partition=partition, position=self.position, epoch=1, stopped_at=self.stopped_at)
+
+    async def commands(self, ids: Sequence[str]) -> Mapping[str, CommandRow]:
+        await self._ask("commands")
+        return {one: self.kept_commands[one] for one in ids if one in self.kept_commands}
+
+    async def definitions_by_id(self, ids: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], DefinitionRow]:
+        await self._ask("definitions_by_id")
+        found = ((key, self.kept_definitions.get(key[1])) for key in ids)
+        return {key: self._row(one) for key, one in found if one is not None and one.tenant_id == key[0]}
+
+    async def definitions(
+        self, tenant_id: str, wanted: DefinitionFilter, after: str | None, limit: int
+    ) -> Sequence[DefinitionRow]:
+        await self._ask("definitions")
+        rows = [self._row(one) for one in self._matching(tenant_id, wanted)]
+        return [row for row in rows if after is None or row.definition.id < after][:limit]
+
+    async def count_definitions(self, tenant_id: str, wanted: DefinitionFilter, most: int) -> int:
+        await self._ask("count_definitions")
+        return min(most, len(self._matching(tenant_id, wanted)))
+
+    async def instances_by_id(self, ids: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], InstanceRow]:
+        await self._ask("instances_by_id")
+        found = ((key, self.kept_instances.get(key[1])) for key in ids)
+        return {key: self._instance_row(one) for key, one in found if one is not None and one.tenant_id == key[0]}
+
+    async def instances(
+        self, tenant_id: str, wanted: InstanceFilter, after: str | None, limit: int, *, oldest_first: bool = False
+    ) -> Sequence[InstanceRow]:
+        await self._ask("instances")
+        rows = sorted(self._of(tenant_id, wanted), key=lambda one: one.id, reverse=not oldest_first)
+        if after is not None:
+            rows = [one for one in rows if (one.id > after if oldest_first else one.id < after)]
+        return [self._instance_row(one) for one in rows[:limit]]
+
+    async def count_instances(self, tenant_id: str, wanted: InstanceFilter, most: int) -> int:
+        await self._ask("count_instances")
+        return min(most, len(self._of(tenant_id, wanted)))
+
+    async def instance_statuses(self, tenant_id: str, ids: Sequence[str]) -> Mapping[str, InstanceStatus]:
+        await self._ask("instance_statuses")
+        kept = self.kept_instances
+        return {one: kept[one].status for one in ids if one in kept and kept[one].tenant_id == tenant_id}
+
+    async def active_by_definition(self, definition_ids: Sequence[str]) -> Mapping[str, int]:
+        await self._ask("active_by_definition")
+        held = [one.definition_id for one in self.kept_instances.values() if one.entry_position and one.is_open]
+        return {one: held.count(one) for one in definition_ids}
+
+    async def logs(
+        self, tenant_id: str, instance_id: str, wanted: LogFilter, after: tuple[int, int] | None, limit: int
+    ) -> Sequence[LogRow]:
+        await self._ask("logs")
+        least = LOG_LEVELS.index(wanted.level)
+        lines = [
+            line
+            for line in self.lines
+            if line.instance_id == instance_id
+            and LOG_LEVELS.index(line.level) >= least
+            and (wanted.attempt is None or line.attempt == wanted.attempt)
+            and (wanted.q is None or wanted.q in line.message)
+            and (after is None or (line.attempt, line.sequence) > after)
+        ]
+        return lines[:limit]
+
+    def _row(self, one: Definition) -> DefinitionRow:
+        last = self.kept_instances.get(one.last_instance_id)
+        return DefinitionRow(definition=one, last_status=None if last is None else last.status)
+
+    def _matching(self, tenant_id: str, wanted: DefinitionFilter) -> list[Definition]:
+        found = [
+            one
+            for one in self.kept_definitions.values()
+            if one.tenant_id == tenant_id
+            and one.deleted_at is None
+            and (wanted.q is None or wanted.q in one.spec.task_name)
+            and (wanted.key is None or wanted.key == one.spec.key)
+            and (wanted.status is None or (wanted.status == "ENABLED") == one.enabled)
+            and (wanted.task_handler is None or wanted.task_handler == one.spec.task_handler)
+            and wanted.labels.items() <= one.spec.labels.items()
+        ]
+        return sorted(found, key=lambda one: one.id, reverse=True)
+
+    def _of(self, tenant_id: str, wanted: InstanceFilter) -> list[Instance]:
+        return [
+            one
+            for one in self.kept_instances.values()
+            if one.tenant_id == tenant_id
+            and (wanted.definition_id is None or wanted.definition_id == one.definition_id)
+            and (not wanted.statuses or one.status in wanted.statuses)
+            and (wanted.origin is None or wanted.origin == one.origin)
+        ]
+
+    def _instance_row(self, one: Instance) -> InstanceRow:
+        spec = self.specs[one.definition_id, one.definition_version]
+        result = self.results.get(one.id)
+        return InstanceRow(
+            instance=one,
+            task_name=spec.task_name,
+            task_handler=spec.task_handler,
+            queue=spec.queue,
+            priority=spec.priority,
+            params=one.params if one.params is not None else spec.task_params,
+            result=None if result is None else msgspec.Raw(result),
+        )
+
+
+class Leader:
+    """Decides and projects. `decides` and `projects` hold it back."""
+
+    def __init__(self, streams: MemoryStreams, reads: MemoryReads) -> None:
+        self.streams = streams
+        self.reads = reads
+        self.decides = True
+        self.projects = True
+        self.hints = True
+        self.outcomes: list[Any] = []
+        self._cursor = "0-0"
+        self._unprojected: list[tuple[int, Any]] = []
+        self.state = State(partition=0, journal=Journal())
+        self._known: set[str] = set()
+        self._take_over()
+
+    def _take_over(self) -> None:
+        now = self.streams.backing.clock.now_ms()
+        started = e.EpochStarted(
+            ts=now,
+            at=now,
+            epoch=self.state.epoch + 1,
+            previous_id=self.state.head_id,
+            leader="ticker-1",
+            settings=e.DecisionSettings(),
+            version="0",
+            tzdata="2026b",
+        )
+        evolve(self.state, started, self.state.epoch + 1, self.state.position + 1)
+        self.arbiter = Arbiter(self.state, self._known, restart_horizon=(now + 3_600_000, 0))
+
+    async def run(self) -> None:
+        while True:
+            entries = await self.streams.inbox.read(self._cursor, 100, block_ms=1_000 if self.decides else 0)
+            if not self.decides:
+                await asyncio.sleep(0.002)  # noqa: TID251 - held back on purpose
+                continue
+            for entry in entries:
+                if entry.command is not None:
+                    self._decide(entry.id, entry.at, decode_command(entry.command))
+                self._cursor = entry.id
+            await self.project()
+
+    def _decide(self, entry_id: str, at: int, command: Any) -> None:
+        item = InboxItem(entry_id=entry_id, at=at, command=command)
+        done = 0
+        while True:
+            handled = self.arbiter.handle(item, done, self.streams.backing.clock.now_ms(), 500)
+            if isinstance(handled, Resign):
+                self._take_over()
+                continue
+            done = getattr(handled, "items_done", 0)
+            if not done:
+                break
+        for batch in self.arbiter.take_batches():
+            self._unprojected.extend(_events(batch))
+
+    async def project(self) -> None:
+        """Bring the rows up to the log, and tell which commands can be read."""
+        if not self.projects:
+            return
+        done, self._unprojected = self._unprojected, []
+        state, reads = self.state, self.reads
+        journal = state.journal
+        assert journal is not None
+        for one in journal.definitions.values():
+            reads.kept_definitions[one.id] = msgspec.structs.replace(one)
+            reads.specs[one.id, one.version] = one.spec
+        for instance in journal.instances.values():
+            copied = msgspec.structs.replace(instance, previous_attempts=instance.previous_attempts)
+            reads.kept_instances[instance.id] = copied
+        journal.definitions.clear()
+        journal.instances.clear()
+        reads.position = state.position
+        reads.stopped_at = state.scheduler.stopped_at
+        decided = [self._command_row(position, event) for position, event in done if event.outcome]
+        for row in decided:
+            reads.kept_commands[row.id] = row
+        if decided and self.hints:
+            await self.streams.decided.publish(msgspec.json.encode([row.id for row in decided]))
+
+    def _command_row(self, position: int, event: Any) -> CommandRow:
+        self.outcomes.append(event)
+        resource = getattr(event, "resource", "")
+        if hasattr(event, "definition_id") and not hasattr(event, "instance_id"):
+            resource = f"definitions/{event.definition_id}"
+        elif hasattr(event, "instance_id"):
+            resource = f"instances/{event.instance_id}"
+        rejected = isinstance(event, e.CommandRejected)
+        return CommandRow(
+            id=event.command_id,
+            tenant_id=event.tenant_id,
+            type=event.command_type,
+            status="REJECTED" if rejected else "ACCEPTED",
+            submitted_at=event.at,
+            decided_at=event.ts,
+            position=position,
+            actor=event.actor,
+            resource=resource,
+            code=event.code if rejected else "",
+            detail=event.detail if rejected else "",
+            current_version=event.current_version if rejected else None,
+            current_status=event.current_status if rejected else None,
+        )
+
+    async def say(self, **members: Any) -> None:
+        """Write the status, as the leader does each second."""
+        now = self.streams.backing.clock.now_ms()
+        given: dict[str, Any] = {
+            "partition": 0,
+            "leader": "ticker-1",
+            "epoch": self.state.epoch,
+            "written_at": now,
+            "lease_expires_at": now + 10_000,
+            "position": self.state.position,
+            "stopped_at": self.state.scheduler.stopped_at,
+        }
+        await self.streams.status.write(encode_status(PartitionStatus(**(given | members))))
+
+
+def _events(batch: Batch) -> list[tuple[int, Any]]:
+    return [(batch.first_position + index, decode_event(data)) for index, data in enumerate(batch.events)]
+
+
+@dataclass
+class Scene:
+    """An api that serves, its leader, and clients of every kind."""
+
+    parts: Parts
+    streams: MemoryStreams
+    reads: MemoryReads
+    leader: Leader
+    transport: httpx.ASGITransport
+
+    def client(self, caller: str | None = "admin", **headers: str) -> httpx.AsyncClient:
+        """Somebody with the key of that caller; None = without a key."""
+        if caller is not None:
+            headers["Authorization"] = f"Bearer {key_of(caller)}"
+        return httpx.AsyncClient(transport=self.transport, base_url="http://api", headers=headers)
+
+    async def call(self, method: str, path: str, *, caller: str | None = "admin", **kwargs: Any) -> httpx.Response:
+        """One request."""
+        async with self.client(caller) as client:
+            url = path if path.startswith("/") and not path.startswith("//") else path
+            return await client.request(
+                method,
+                url
+                if url.startswith(("/api", "/health", "/metrics", "/problems", "/openapi", "/nowhere"))
+                else PREFIX + url,
+                **kwargs,
+            )
+
+    async def create(self, caller: str = "admin", **members: Any) -> dict[str, Any]:
+        """A definition, as it was answered."""
+        answer = await self.call("POST", "/definitions", caller=caller, json=definition(**members))
+        assert answer.status_code == 201, answer.text
+        body: dict[str, Any] = answer.json()
+        return body
+
+    async def add_worker(self, *handlers: str, queue: str = "default") -> None:
+        """A live worker with these handlers."""
+        info = WorkerInfo(
+            id="w-1",
+            beat=1,
+            queues=(queue,),
+            handlers=tuple(HandlerInfo(name=name, isolation="ASYNC") for name in handlers),
+            slots={"ASYNC": 10},
+            node="n",
+            version="0",
+            started_at=0,
+        )
+        await self.streams.beats.beat(Beat(worker="w-1", value=encode_worker(info), first=True, known_rev=-1))
+
+
+def definition(**members: Any) -> dict[str, Any]:
+    """The body of a definition that fires once a day."""
+    body = {"taskName": "t", "taskHandler": "noop", "scheduleType": "CRON", "cronExpression": "0 0 2 * * ?"}
+    return {name: value for name, value in (body | members).items() if value is not ...}
+
+
+def new_scene() -> Scene:
+    clock = SystemClock()
+    server = MemoryServer(clock)
+    keys = Keys(0)
+    reads = MemoryReads()
+    parts = Parts(
+        reads=reads,
+        streams=[MemoryStreams(server, keys)],
+        clock=clock,
+        random_bytes=os.urandom,
+        tenants=TenantBook(reads, queues=("default",), time_zone="UTC"),
+        metrics=Metrics(),
+        version="0.0",
+        patience=QUICK,
+    )
+    leader_streams = MemoryStreams(server, keys)
+    streams = parts.streams[0]
+    assert isinstance(streams, MemoryStreams)
+    return Scene(
+        parts=parts,
+        streams=streams,
+        reads=reads,
+        leader=Leader(leader_streams, reads),
+        transport=httpx.ASGITransport(app=create_app(parts), raise_app_exceptions=True),
+    )
