@@ -77,6 +77,10 @@ def blob(value: bytes) -> str:
     return f"x'{value.hex()}'"
 
 
+class Instant(int):
+    """Milliseconds since the epoch as a parameter of a statement: spelled as DATETIME(3), not as a number."""
+
+
 Value = str | int | bytes | None
 
 
@@ -89,6 +93,8 @@ def literal(value: Value | Iterable[str | int]) -> str:
         return "NULL"
     if isinstance(value, bool):
         return "1" if value else "0"
+    if isinstance(value, Instant):
+        return instant(value)
     if isinstance(value, int):
         return str(value)
     if isinstance(value, str):
