@@ -134,7 +134,12 @@ class Beater:
             beat=self._number,
             running=self._running(),
             state="DRAINING" if self.draining else "ACTIVE",
-            not_pending=tuple(entry for taker in self._takers.values() for entry in taker.missing),
+            not_pending=tuple(
+                entry
+                for taker in self._takers.values()
+                for entry in taker.missing
+                if self._ledger.get(entry) is not None
+            ),
         )
 
     def _read(self, answer: BeatTaken) -> None:

@@ -123,6 +123,8 @@ class Life:
             streams_changed=self._beater.at_once,
         )
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self.afterlife: asyncio.Task[None] | None = None
+        """After `abandon`: until every handler has returned, so that a thread that never does is counted as stuck."""
         self._unlisten = [shared.slots.listen(kind, taker.wake) for kind, taker in self._takers.items()]
 
     def ready(self) -> dict[str, bool]:
@@ -186,8 +188,12 @@ class Life:
         await self._end_all()
         self._intake.forget_waiting()
         for attempt in self._ledger.open():
-            self.runs.stop(attempt, "lost", 0)
-            self.runs.give_up(attempt)
+            self.runs.stop(attempt, "lost", attempt.order.cancel_grace_ms)
+        self.afterlife = asyncio.create_task(self._until_all_returned(), name="worker-afterlife")
+
+    async def _until_all_returned(self) -> None:
+        while self.runs.running:  # noqa: ASYNC110 (the sweep is what tells)
+            await asyncio.sleep(await self.runs.sweep())
 
     def _taker(self, kind: Isolation) -> Taker:
         return Taker(

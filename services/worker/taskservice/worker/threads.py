@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Final
 
 IDLE_S: Final = 30.0
-"""After so long without work a thread beyond the kept ones ends."""
 
 Call = Callable[[], None]
 
@@ -15,16 +14,19 @@ class ThreadPool:
     """Up to `maximum` threads, of which `kept` stay when idle; made when there is work.
 
     The caller bounds the work: it hands over a call only for a slot that it holds.
+
+    :param idle_s: how long a thread beyond the kept ones waits for work before it ends.
     """
 
-    def __init__(self, kept: int, maximum: int, name: str = "task") -> None:
+    def __init__(self, kept: int, maximum: int, name: str = "task", *, idle_s: float = IDLE_S) -> None:
         self._kept = min(kept, maximum)
         self._maximum = maximum
         self._name = name
+        self._idle_s = idle_s
         self._calls: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._threads = 0
-        self._idle = 0
+        self._calls_open = 0
         self._made = 0
 
     @property
@@ -35,13 +37,12 @@ class ThreadPool:
     def submit(self, call: Call) -> None:
         """Have a thread make this call, which must not raise."""
         with self._lock:
-            if self._idle > 0:
-                self._idle -= 1  # spoken for
-            elif self._threads < self._maximum:
+            self._calls_open += 1
+            if self._calls_open > self._threads and self._threads < self._maximum:
                 self._threads += 1
                 self._made += 1
                 threading.Thread(target=self._work, name=f"{self._name}-{self._made}", daemon=True).start()
-            self._calls.put(call)
+        self._calls.put(call)
 
     def close(self) -> None:
         """Let idle threads end; busy ones end after their call."""
@@ -50,26 +51,22 @@ class ThreadPool:
                 self._calls.put(None)
 
     def _work(self) -> None:
-        while True:
-            call = self._next()
-            if call is None:
-                return
+        while (call := self._next()) is not None:
             call()
             del call
             with self._lock:
-                self._idle += 1
+                self._calls_open -= 1
 
     def _next(self) -> Call | None:
         while True:
             try:
-                call = self._calls.get(timeout=IDLE_S)
+                call = self._calls.get(timeout=self._idle_s)
             except queue.Empty:
                 with self._lock:
-                    if self._idle == 0 or self._threads <= self._kept:
-                        continue  # spoken for just now, or one of those that stay
-                    self._idle -= 1
+                    if self._threads <= max(self._kept, self._calls_open):
+                        continue  # one of those that stay, or a call is on its way
                     self._threads -= 1
-                    return None
+                return None
             if call is None:
                 with self._lock:
                     self._threads -= 1

@@ -47,6 +47,7 @@ class Worker:
         self._ttl_ms = ttl_ms
         self._grace_ms = grace_ms
         self.life: Life | None = None
+        self._afterlives: set[asyncio.Task[None]] = set()
 
     def ready(self) -> dict[str, bool]:
         """What `/health/ready` shows."""
@@ -70,6 +71,8 @@ class Worker:
         finally:
             stopping.cancel()
             stuck.cancel()
+            for afterlife in self._afterlives:
+                afterlife.cancel()
             self._shared.threads.close()
 
     async def _live(self, stopping: asyncio.Task[bool], stuck: asyncio.Task[None]) -> None:
@@ -83,6 +86,9 @@ class Worker:
             try:
                 run.result()
             except WorkerLostError:
+                if life.afterlife is not None:
+                    self._afterlives.add(life.afterlife)
+                    life.afterlife.add_done_callback(self._afterlives.discard)
                 log.warning("declared lost: what ran is cancelled; coming back under a new id", worker=info.id)
             return
         run.cancel()
