@@ -8,7 +8,7 @@ from redis.exceptions import RedisError
 
 from taskservice.streams.errors import NotSent, OutcomeUnknown
 from taskservice.streams.keys import Keys
-from taskservice.streams.redis_client import COMMAND_TIMEOUT_S, Link, open_connection
+from taskservice.streams.redis_client import CONNECT_TIMEOUT_S, Link, open_connection
 
 
 class RedisDecided:
@@ -31,9 +31,10 @@ class RedisDecided:
         connection = open_connection(self._url, "taskservice-decided")
         try:
             try:
-                await connection.connect()  # type: ignore[no-untyped-call]
-                await connection.send_command("SUBSCRIBE", self._keys.decided)
-                await asyncio.wait_for(connection.read_response(), COMMAND_TIMEOUT_S)
+                async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                    await connection.connect()  # type: ignore[no-untyped-call]
+                    await connection.send_command("SUBSCRIBE", self._keys.decided)
+                    await connection.read_response()
             except (RedisError, OSError, TimeoutError) as error:
                 raise NotSent(f"cannot subscribe: {error}") from error
             while True:

@@ -45,6 +45,8 @@ class RedisDispatch:
     async def _read_group(
         self, worker: str, suffixes: Sequence[str], count: int, after: str, block_ms: int
     ) -> TakeOutcome:
+        if not suffixes:
+            return Taken(())
         command: list[Argument] = ["XREADGROUP", "GROUP", GROUP, worker, "COUNT", count]
         if block_ms > 0:
             command += ("BLOCK", block_ms)

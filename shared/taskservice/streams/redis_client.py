@@ -157,10 +157,18 @@ class Link:
         would hold up the next call and might deliver to nobody.
     """
 
-    def __init__(self, url: str, *, client_name: str = "taskservice", drop_on_cancel: bool = False) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        client_name: str = "taskservice",
+        drop_on_cancel: bool = False,
+        connect_timeout_s: float = CONNECT_TIMEOUT_S,
+    ) -> None:
         self._url = url
         self._client_name = client_name
         self._drop_on_cancel = drop_on_cancel
+        self._connect_timeout_s = connect_timeout_s
         self._lock = asyncio.Lock()
         self._session: _Session | None = None
         self._preload: tuple[str, ...] = ()
@@ -209,11 +217,14 @@ class Link:
             await self._discard(self._session)
         connection = open_connection(self._url, self._client_name)
         try:
-            await connection.connect()  # type: ignore[no-untyped-call]
-            for text in self._preload:
-                await connection.send_packed_command(_pack("SCRIPT", "LOAD", text), check_health=False)
-            for _ in self._preload:
-                await asyncio.wait_for(connection.read_response(), COMMAND_TIMEOUT_S)
+            async with asyncio.timeout(
+                self._connect_timeout_s
+            ):  # the handshake too: a frozen server accepts, and is silent
+                await connection.connect()  # type: ignore[no-untyped-call]
+                for text in self._preload:
+                    await connection.send_packed_command(_pack("SCRIPT", "LOAD", text), check_health=False)
+                for _ in self._preload:
+                    await connection.read_response()
         except ResponseError as error:
             await connection.disconnect(nowait=True)
             raise NotSent(f"refused by Redis at {self._where()}: {error}") from error

@@ -280,6 +280,10 @@ async def test_an_entry_is_delivered_to_one_worker_and_never_again(world: World,
     assert await take(world, "w1", 10) == []
 
 
+async def test_a_worker_that_may_read_nothing_takes_nothing(world: World, last: str) -> None:
+    assert await world.other.dispatch.take("w1", [], 10, block_ms=1_000) == Taken(())
+
+
 async def test_count_holds_for_each_stream(world: World, last: str) -> None:
     await appended(
         world,

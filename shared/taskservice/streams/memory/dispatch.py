@@ -33,6 +33,8 @@ class MemoryDispatch:
 
     async def take(self, worker: str, suffixes: Sequence[str], count: int, block_ms: int = 0) -> TakeOutcome:
         """New entries, up to `count` of each stream."""
+        if not suffixes:
+            return Taken(())
 
         def take() -> tuple[TakeOutcome, ...]:
             outcome = self._take(worker, suffixes, count)

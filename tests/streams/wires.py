@@ -1,0 +1,79 @@
+"""Wires that misbehave: a proxy that swallows answers, and a server that answers everything with one line."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+
+@dataclass
+class Proxy:
+    """Between a client and Redis. `half`: requests get through, answers don't."""
+
+    port: int = 0
+    half: bool = False
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, proxy: Proxy | None) -> None:
+    try:
+        while data := await reader.read(65536):
+            if proxy is None or not proxy.half:
+                writer.write(data)
+                await writer.drain()
+    except OSError:
+        pass
+    finally:
+        await _closed(writer)
+
+
+async def _closed(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+
+
+@asynccontextmanager
+async def proxy_to(url: str) -> AsyncIterator[Proxy]:
+    """A proxy before the server of `url`."""
+    target = urlsplit(url)
+    proxy = Proxy()
+    pumps: set[asyncio.Task[None]] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        up_reader, up_writer = await asyncio.open_connection(target.hostname, target.port)
+        for pump in (_pump(reader, up_writer, None), _pump(up_reader, writer, proxy)):
+            pumps.add(asyncio.ensure_future(pump))
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    proxy.port = server.sockets[0].getsockname()[1]
+    try:
+        yield proxy
+    finally:
+        server.close()
+        for pump in pumps:
+            pump.cancel()
+        await asyncio.gather(*pumps, return_exceptions=True)
+
+
+@asynccontextmanager
+async def server_that_says(line: bytes, *, welcomes: int) -> AsyncIterator[int]:
+    """A server that answers its first `welcomes` commands with OK and all others with `line`; its port."""
+    writers: set[asyncio.StreamWriter] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.add(writer)
+        seen = 0
+        while data := await reader.read(65536):
+            for _ in range(data.count(b"*")):
+                writer.write(b"+OK\r\n" if seen < welcomes else line + b"\r\n")
+                seen += 1
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        for writer in writers:
+            await _closed(writer)
