@@ -78,7 +78,7 @@ def test_a_batch_of_triggers_cut_after_any_append_is_finished_by_the_successor_w
         state = fold_batches(seen_after(created), first[:cut])
         cursor, _, done = state.cursor.partition("/")
         rest: list[Batch] = []
-        if cursor == item.entry_id and done or cursor != item.entry_id:
+        if (cursor == item.entry_id and done) or cursor != item.entry_id:
             rest = handle_all(begin_epoch(state), item, int(done or 0))
         events = [decode_event(event) for batch in (*first[:cut], *rest) for event in batch.events]
         scheduled = [event.instance_id for event in events if isinstance(event, e.InstanceScheduled)]

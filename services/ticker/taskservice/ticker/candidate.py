@@ -1,0 +1,87 @@
+"""What the election asks of a ticker: to be up to date, and what EpochStarted shall say."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from taskservice.domain.event_codec import encode_event
+from taskservice.domain.events import DecisionSettings, EpochStarted
+from taskservice.lease import EpochPlan, Witness
+from taskservice.streams.answers import EMPTY_ID, LogEntry
+from taskservice.streams.batches import cursor_entry, id_order
+from taskservice.streams.ports import Inbox
+from taskservice.ticker.follower import Follower
+from taskservice.ticker.redis_time import RedisTime
+
+
+class Identity(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Who leads, by what release, under which settings: as EpochStarted and the status say it."""
+
+    leader: str
+    version: str
+    tzdata: str
+    settings: DecisionSettings
+
+
+class TickerCandidate:
+    """`taskservice.lease.Candidate` over a follower.
+
+    :param keep_event: gets the EpochStarted that is to be written.
+    :param inbox_seen: the highest inbox id that this process ever read.
+    """
+
+    def __init__(
+        self,
+        follower: Follower,
+        inbox: Inbox,
+        time: RedisTime,
+        identity: Identity,
+        keep_event: Callable[[bytes], None],
+        *,
+        inbox_seen: str = EMPTY_ID,
+    ) -> None:
+        self._follower = follower
+        self._inbox = inbox
+        self._time = time
+        self._identity = identity
+        self._keep_event = keep_event
+        self.inbox_seen = inbox_seen
+        self.restart_horizon = (0, 0)
+        """Last inbox id before EpochStarted: a restart asked up to then is answered by this epoch."""
+
+    async def catch_up(self, head: LogEntry | None) -> Witness:
+        """Fold the log up to this entry. A state that does not lead there is found out once elected."""
+        self.restart_horizon = id_order(await self._inbox.last_id())
+        if head is not None:
+            await self._follower.reach(head.id)
+        state = self._follower.state
+        return Witness(
+            position=state.position,
+            inbox_id=max(self.inbox_seen, cursor_entry(state.cursor), key=id_order),
+            recovered_epoch=state.recovered_epoch,
+        )
+
+    def note_inbox(self, entry_id: str) -> None:
+        """An inbox entry was read by this process."""
+        if id_order(entry_id) > id_order(self.inbox_seen):
+            self.inbox_seen = entry_id
+
+    def epoch_started(self, plan: EpochPlan) -> bytes:
+        """JSON of the EpochStarted to be written."""
+        identity = self._identity
+        ts = max(self._time.now_ms(), self._follower.state.ts)
+        event = encode_event(
+            EpochStarted(
+                ts=ts,
+                at=ts,
+                epoch=plan.epoch,
+                previous_id=plan.previous_id,
+                leader=identity.leader,
+                settings=identity.settings,
+                version=identity.version,
+                tzdata=identity.tzdata,
+                recovering=plan.recovering,
+            )
+        )
+        self._keep_event(event)
+        return event
