@@ -63,6 +63,7 @@ def _stamp(service: str) -> Processor:
     def add_service(logger: WrappedLogger, name: str, event: EventDict) -> EventDict:
         del logger, name
         event.setdefault("service", service)
+        event.pop("color_message", None)  # uvicorn says everything twice
         return event
 
     return add_service
