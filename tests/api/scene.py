@@ -7,7 +7,8 @@ as ticker and projector do.
 import asyncio
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,10 +34,10 @@ from taskservice.api.ports import (
 from taskservice.api.tenants import TenantBook
 from taskservice.clock import SystemClock
 from taskservice.domain import events as e
+from taskservice.domain.commands import decode_command
 from taskservice.domain.decide import Arbiter, InboxItem
 from taskservice.domain.decide.arbiter import Resign
 from taskservice.domain.decide.draft import Batch
-from taskservice.domain.commands import decode_command
 from taskservice.domain.event_codec import decode_event
 from taskservice.domain.evolve import evolve
 from taskservice.domain.logs import LOG_LEVELS
@@ -50,6 +51,8 @@ from taskservice.streams.memory import MemoryServer, MemoryStreams
 PREFIX = "/api/v1/tasks"
 TENANT = "default"
 OTHER = "other"
+OPEN = ("/api/", "/health/", "/metrics", "/problems/", "/openapi.json", "/nowhere")
+"""Paths that `Scene.call` leaves as they are."""
 CALLERS = {
     "viewer": (TENANT, "VIEWER", False),
     "operator": (TENANT, "OPERATOR", False),
@@ -83,7 +86,7 @@ class MemoryReads:
 
     async def _ask(self, what: str) -> None:
         self.calls.append(what)
-        await asyncio.sleep(0)  # noqa: TID251 - as a real connection turns the loop
+        await asyncio.sleep(0)
         if self.down:
             raise StorageDown("no answer in time")
 
@@ -250,7 +253,7 @@ class Leader:
         while True:
             entries = await self.streams.inbox.read(self._cursor, 100, block_ms=1_000 if self.decides else 0)
             if not self.decides:
-                await asyncio.sleep(0.002)  # noqa: TID251 - held back on purpose
+                await asyncio.sleep(0.002)
                 continue
             for entry in entries:
                 if entry.command is not None:
@@ -358,14 +361,7 @@ class Scene:
     async def call(self, method: str, path: str, *, caller: str | None = "admin", **kwargs: Any) -> httpx.Response:
         """One request."""
         async with self.client(caller) as client:
-            url = path if path.startswith("/") and not path.startswith("//") else path
-            return await client.request(
-                method,
-                url
-                if url.startswith(("/api", "/health", "/metrics", "/problems", "/openapi", "/nowhere"))
-                else PREFIX + url,
-                **kwargs,
-            )
+            return await client.request(method, path if path.startswith(OPEN) else PREFIX + path, **kwargs)
 
     async def create(self, caller: str = "admin", **members: Any) -> dict[str, Any]:
         """A definition, as it was answered."""
@@ -420,3 +416,19 @@ def new_scene() -> Scene:
         leader=Leader(leader_streams, reads),
         transport=httpx.ASGITransport(app=create_app(parts), raise_app_exceptions=True),
     )
+
+
+@asynccontextmanager
+async def running(one: Scene) -> AsyncIterator[Scene]:
+    """The scene with its leader deciding and the api listening."""
+    await one.parts.keys.refresh()
+    tasks = [
+        asyncio.ensure_future(one.leader.run()),
+        asyncio.ensure_future(one.parts.decisions.listen(one.streams.decided)),
+    ]
+    try:
+        yield one
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
