@@ -269,7 +269,9 @@ class Ticker:
     async def _begin_epoch(self, term: Term, follower: Follower) -> bool:
         """Bring the state to this term's EpochStarted; False = it must be loaded first (a restored log, say)."""
         state = follower.state
-        if state.head_id == term.previous_id or (state.position == 0 and term.previous_id == "0-0"):
+        if state.head_id == term.started_id:
+            return True  # it was read from the log before the election's answer was
+        if state.head_id == term.previous_id:
             evolve(state, decode_event(self._started_event), term.epoch, position_of(term.started_id))
             fold_cursor(state, term.cursor)
             return True
