@@ -120,6 +120,23 @@ async def test_log_lines_are_read_in_order(world: World) -> None:
     assert await world.other.log_lines.read(entries[0].id, 1) == [entries[1]]
 
 
+@pytest.mark.parametrize("script", ["status", "log"])
+async def test_what_is_harmless_to_say_twice_is_said_again(world: World, script: str) -> None:
+    async def say() -> None:
+        if script == "status":
+            await world.streams.status.write({"state": "RUNNING"})
+        else:
+            await world.streams.log_lines.add([b"[1]"])
+
+    world.lose_reply(script)
+    with pytest.raises(OutcomeUnknown):
+        await say()
+    await say()
+
+    assert await world.streams.status.read() == ({"state": "RUNNING"} if script == "status" else {})
+    assert len(world.fields_of(KEYS.logs)) == (2 if script == "log" else 0)
+
+
 async def test_hints_reach_who_listens(world: World) -> None:
     heard: list[bytes] = []
 

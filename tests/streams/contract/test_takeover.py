@@ -194,3 +194,13 @@ async def test_trim_is_the_leaders(world: World) -> None:
     assert await world.streams.log.trim(0, "1-390") == Fenced(last)
     assert await world.streams.log.trim(2, "1-390") == Fenced(last)
     assert world.snapshot() == before
+
+
+async def test_a_trim_whose_answer_was_lost_is_sent_again(world: World) -> None:
+    await long_log(world)
+    world.lose_reply("trim")
+
+    with pytest.raises(OutcomeUnknown):
+        await world.streams.log.trim(1, "1-390")
+
+    assert await world.streams.log.trim(1, "1-390") == Trimmed(0)
