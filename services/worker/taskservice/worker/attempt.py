@@ -17,12 +17,14 @@ class Attempt:
     :ivar started_at: when the handler was called, by the clock of Redis; None = not yet.
     :ivar started_mono: the same on the monotonic clock.
     :ivar stopping: why it was asked to end.
+    :ivar begun: its coroutine has made its first step.
     :ivar decided: its end is reported, or will not be.
     :ivar stuck: a thread that runs on after its end was decided.
     :ivar task: the running coroutine; None for a thread.
     """
 
     __slots__ = (
+        "begun",
         "context",
         "decided",
         "due_bucket",
@@ -48,6 +50,7 @@ class Attempt:
         self.started_at: int | None = None
         self.started_mono = 0
         self.stopping: StopReason | None = None
+        self.begun = False
         self.decided = False
         self.stuck = False
         self.task: asyncio.Task[None] | None = None

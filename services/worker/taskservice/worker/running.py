@@ -106,6 +106,9 @@ class Runs:
         self._alarms.set(attempt, self._clock.monotonic_ms() + grace_ms)
         if attempt.task is not None:
             attempt.task.cancel()
+            if not attempt.begun:  # a task that is cancelled before its first step never runs at all
+                attempt.started_at = None
+                self._returned(attempt, Ended(why))
 
     def give_up(self, attempt: Attempt) -> None:
         """Wait no longer for a handler that was asked to end."""
@@ -130,6 +133,7 @@ class Runs:
                 self.give_up(attempt)
 
     async def _on_loop(self, attempt: Attempt, prepared: Prepared) -> None:
+        attempt.begun = True
         current_context.set(attempt.context)
         outcome: Outcome
         try:
