@@ -18,6 +18,7 @@ from taskservice.localstack.shape import Shape
 from taskservice.localstack.stack import LocalStack, StackError
 from taskservice.telemetry.parent import PARENT_VARIABLE, parent_gone
 
+INSISTS_AFTER_S = 1.0
 EXPECTED = (StackError, MissingServerError, BootstrapError)
 
 
@@ -124,16 +125,22 @@ async def _stop_with_parent(console: Console, stop: asyncio.Event) -> None:
 
 
 def _on_signals(console: Console, stop: asyncio.Event, kill_all: Callable[[], None]) -> None:
-    """The first signal stops in order, the second ends everything at once."""
+    """The first signal stops in order; another one a second later or more ends everything at once.
+
+    Sooner ones are the same wish: a terminal, `make` and `timeout` may each pass on what they got.
+    """
+    loop = asyncio.get_running_loop()
+    first_at = 0.0
 
     def react(number: signal.Signals) -> None:
-        if stop.is_set():
+        nonlocal first_at
+        if not stop.is_set():
+            first_at = loop.time()
+            console.say(f"{number.name}: stopping (again to end everything at once)")
+            stop.set()
+        elif loop.time() - first_at >= INSISTS_AFTER_S:
             console.say(f"{number.name} again: ending everything at once")
             kill_all()
-            return
-        console.say(f"{number.name}: stopping (again to end everything at once)")
-        stop.set()
 
-    loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, react, number)
