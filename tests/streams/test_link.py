@@ -1,6 +1,8 @@
 """A link: answers in order, no retries, and precise about what is known after a failure."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 
 import pytest
@@ -185,6 +187,15 @@ async def test_a_server_that_forgot_the_scripts_gets_them_again(redis_url: str) 
 
     assert streams.urgent.connections_made == 1
     await streams.close()
+
+
+def test_without_hiredis_nothing_starts_and_the_error_names_it() -> None:
+    code = "import sys; sys.modules['hiredis'] = None; import taskservice.streams.redis_client"
+
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert ended.returncode == 1
+    assert "ImportError: taskservice needs hiredis (pip install 'redis[hiredis]')" in ended.stderr
 
 
 async def test_close_is_not_the_end(link: Link) -> None:

@@ -5,6 +5,7 @@ then on, since a projector of an older epoch can't commit any more), everything 
 and `recovering` is durable before Redis is touched, so that a crash in between is taken up by whoever comes next.
 """
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from typing import Protocol, TypeAlias
 
@@ -184,11 +185,9 @@ class Candidacy:
             inbox_last=await self._streams.inbox.last_id(),
             inbox_seen=witness.inbox_id,
         )
-        registry = await self._streams.dispatch.registry()
-        gone: list[str] = []
-        for suffix in registry.streams:
-            if isinstance(await self._streams.dispatch.consumers(suffix), NoGroup):
-                gone.append(suffix)  # noqa: PERF401 - awaited one by one: the connection pipelines nothing here
+        suffixes = tuple((await self._streams.dispatch.registry()).streams)
+        consumers = await asyncio.gather(*(self._streams.dispatch.consumers(suffix) for suffix in suffixes))
+        gone = [suffix for suffix, found in zip(suffixes, consumers, strict=True) if isinstance(found, NoGroup)]
         if gone:
             what = f"dispatch streams or their groups: {', '.join(sorted(gone)[:10])}"
             found += (Loss(from_position=0, to_position=0, what=what),)

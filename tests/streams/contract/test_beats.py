@@ -6,8 +6,8 @@ from contextlib import aclosing
 import pytest
 from tests.streams.contract.world import INFO, KEYS, QUEUE, World, appended, join, lead
 
-from taskservice.streams.answers import BeatLost, BeatTaken, LinesAdded, LogEntry
-from taskservice.streams.batches import AppendBatch, Beat, DispatchEntry, NewStream
+from taskservice.streams.answers import Appended, BeatLost, BeatTaken, LinesAdded, LogEntry, NoGroup
+from taskservice.streams.batches import AppendBatch, Beat, DispatchEntry, Finish, NewStream
 from taskservice.streams.errors import OutcomeUnknown
 from taskservice.testing.waiting import wait_until
 
@@ -193,6 +193,19 @@ async def test_a_blocked_take_answers_when_something_comes(world: World) -> None
 
     taken = await asyncio.wait_for(taking, 4)
     assert "1-4" in repr(taken)
+
+
+async def test_a_blocked_take_learns_that_a_stream_is_gone(world: World) -> None:
+    last = await one_stream(world)
+    await world.other.dispatch.take("w1", [QUEUE], 10)
+    await world.other.dispatch.finish("w1", [Finish(QUEUE, one, "ended", b"[1]") for one in ("1-2", "1-3")])
+    taking = asyncio.create_task(world.other.dispatch.take("w1", [QUEUE], 10, block_ms=5_000))
+    await world.streams.log.read("0-0", 1)
+
+    batch = AppendBatch(epoch=1, expected_last=last, events=(b"e",), cursor="0-0", removed_streams=(QUEUE,))
+    assert await world.streams.log.append(batch) == Appended("1-4")
+
+    assert isinstance(await asyncio.wait_for(taking, 4), NoGroup)
 
 
 async def test_a_blocked_read_of_nothing_ends_in_time(world: World) -> None:
