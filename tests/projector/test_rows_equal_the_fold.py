@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.histories.history import History
 
 from taskservice.domain.event_codec import decode_event
 from taskservice.domain.evolve import evolve, fold_cursor
@@ -16,7 +17,6 @@ from taskservice.storage.loader import load_state
 from taskservice.storage.projection import Committed, ProjectionWriter, mark_of, prepare
 from taskservice.storage.rows import CheckpointRow
 from taskservice.streams.answers import LogEntry
-from taskservice.testing.histories import History
 
 
 def as_values(state: State) -> dict[str, Any]:

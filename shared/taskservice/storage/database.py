@@ -29,7 +29,7 @@ _GONE = frozenset(
 """Too many connections, shutdowns, network trouble, killed, read-only, idle too long."""
 _SESSION = (
     "SET SESSION sql_mode='STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO',"
-    " time_zone='+00:00', wait_timeout={wait_timeout}"
+    " time_zone='+00:00', wait_timeout={wait_timeout}, innodb_lock_wait_timeout=5"
 )
 _TO_INT = (FIELD_TYPE.TINY, FIELD_TYPE.SHORT, FIELD_TYPE.LONG, FIELD_TYPE.LONGLONG, FIELD_TYPE.INT24)
 _DECODERS = {**dict.fromkeys(_TO_INT, int), FIELD_TYPE.DOUBLE: float, FIELD_TYPE.FLOAT: float}

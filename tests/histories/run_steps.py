@@ -1,11 +1,11 @@
 """Random steps that concern instances and their attempts."""
 
 import msgspec
+from tests.histories.growing_log import GrowingLog
 
 from taskservice.domain import events as e
 from taskservice.domain.ids import instance_id_of_fire, instance_id_of_trigger
 from taskservice.domain.state import Instance
-from taskservice.testing.growing_log import GrowingLog
 
 
 class RunSteps(GrowingLog):

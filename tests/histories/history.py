@@ -7,8 +7,9 @@ here; what they rarely do is frequent.
 from collections.abc import Callable
 from random import Random
 
+from tests.histories.run_steps import RunSteps
+
 from taskservice.domain import events as e
-from taskservice.testing.run_steps import RunSteps
 
 
 class History(RunSteps):

@@ -1,0 +1,78 @@
+"""From a loaded state on: the batch in the making and the mark that the next one starts from."""
+
+from taskservice.clock import Clock
+from taskservice.domain.state import State
+from taskservice.projector.folding import Folding
+from taskservice.projector.window import is_full, next_window_ms, wait_ms
+from taskservice.storage.projection import Mark, PreparedBatch, prepare
+from taskservice.streams.answers import LogEntry, LogLinesEntry
+
+
+class Batching:
+    """Folds what is read and cuts it into batches.
+
+    :param state: as loaded; changed in place.
+    :param mark: of the checkpoint that it was loaded with.
+    """
+
+    def __init__(self, state: State, mark: Mark, clock: Clock) -> None:
+        self.state = state
+        self._mark = mark
+        self._clock = clock
+        self._folding = Folding(state)
+        self._begun_at = 0
+        self._window_ms = next_window_ms(0)
+
+    @property
+    def full(self) -> bool:
+        """Whether the batch in the making takes no more."""
+        return is_full(len(self._folding.entries) + len(self._folding.line_entries), self._folding.bytes)
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to write."""
+        return self._folding.empty
+
+    def take(self, entry: LogEntry) -> None:
+        """Fold the next entry of the log.
+
+        :raises Discontinuity: it is not the next one. :raises msgspec.DecodeError: it is no event.
+        """
+        self._begin()
+        self._folding.fold(entry)
+
+    def take_lines(self, entry: LogLinesEntry) -> None:
+        """Take the next entry of the stream of log lines."""
+        self._begin()
+        self._folding.fold_lines(entry)
+
+    def wait_ms(self) -> float | None:
+        """How long the batch should wait for company; None when there is nothing to write."""
+        if self._folding.empty:
+            return None
+        return wait_ms(
+            window_ms=self._window_ms,
+            age_ms=self._clock.monotonic_ms() - self._begun_at,
+            urgent=bool(self._folding.changes.commands),
+            full=self.full,
+        )
+
+    def cut(self) -> PreparedBatch:
+        """The batch, ready to be written; the next one begins."""
+        folding = self._folding
+        batch = prepare(
+            self.state,
+            folding.changes,
+            folding.entries,
+            folding.line_entries,
+            before=self._mark,
+            first_ts=folding.first_ts,
+        )
+        self._mark = batch.after
+        self._window_ms = next_window_ms(len(folding.entries))
+        self._folding = Folding(self.state)
+        return batch
+
+    def _begin(self) -> None:
+        if self._folding.empty:
+            self._begun_at = self._clock.monotonic_ms()

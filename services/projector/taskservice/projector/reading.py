@@ -1,0 +1,114 @@
+"""Reading a stream ahead: one task, one connection, a bounded number of entries in memory."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, Generic, Protocol, TypeVar
+
+import structlog
+
+from taskservice.streams.errors import StreamsError
+
+BLOCK_MS: Final = 1_000
+FIRST_PAGE: Final = 250
+LARGEST_PAGE: Final = 2_000
+SMALL_PAGE_BYTES: Final = 500_000
+LARGE_PAGE_BYTES: Final = 2_000_000
+AHEAD: Final = 4_000
+"""Entries held ahead of the fold, from which on nothing is read."""
+FIRST_PAUSE_S: Final = 0.05
+LONGEST_PAUSE_S: Final = 1.0
+
+
+class Identified(Protocol):
+    """An entry of a stream."""
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+        ...
+
+
+T = TypeVar("T", bound=Identified)
+Read = Callable[[str, int, int], Awaitable[list[T]]]
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+class Ahead(Generic[T]):
+    """Entries of one stream after an id, read ahead of whoever takes them.
+
+    :param read: up to `count` entries after an id, waiting `block_ms` for one.
+    :param size: bytes of an entry, which decide how many are read at once.
+    :param wake: called when there is something to take.
+    """
+
+    def __init__(
+        self, name: str, read: Read[T], size: Callable[[T], int], wake: Callable[[], None], after: str
+    ) -> None:
+        self._name = name
+        self._read = read
+        self._size = size
+        self._wake = wake
+        self._after = after
+        self._page = FIRST_PAGE
+        self._entries: deque[T] = deque()
+        self._room = asyncio.Event()
+        self._room.set()
+        self.answered = True
+        """Whether the last read was answered."""
+
+    def take(self) -> T | None:
+        """The next entry, if it was read."""
+        if not self._entries:
+            return None
+        entry = self._entries.popleft()
+        if len(self._entries) < AHEAD:
+            self._room.set()
+        return entry
+
+    @property
+    def waiting(self) -> int:
+        """Entries that were read and not taken."""
+        return len(self._entries)
+
+    async def read_once(self, block_ms: int = 0) -> int:
+        """Read one page. Answers how many entries came.
+
+        :raises StreamsError: Redis can't be asked.
+        """
+        page = await self._read(self._after, self._page, block_ms)
+        if page:
+            self._after = page[-1].id
+            self._entries.extend(page)
+            self._page = next_page(self._page, page, sum(map(self._size, page)))
+            self._wake()
+        return len(page)
+
+    async def run(self) -> None:
+        """Read for ever, from where it stands; a broken connection is made anew."""
+        pause_s = FIRST_PAUSE_S
+        while True:
+            if len(self._entries) >= AHEAD:
+                self._room.clear()
+            await self._room.wait()
+            try:
+                await self.read_once(BLOCK_MS)
+            except StreamsError as error:
+                if self.answered:
+                    log.warning("Redis does not answer; trying again", stream=self._name, error=str(error))
+                self.answered = False
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+                continue
+            if not self.answered:
+                log.info("Redis answers again", stream=self._name)
+            self.answered = True
+            pause_s = FIRST_PAUSE_S
+
+
+def next_page(count: int, page: Sequence[object], size: int) -> int:
+    """How many entries to read next, after a page of so many bytes: large ones are read in small pages."""
+    if size > LARGE_PAGE_BYTES:
+        return max(1, len(page) // 2)
+    return min(LARGEST_PAGE, 2 * count) if len(page) == count and size < SMALL_PAGE_BYTES else count

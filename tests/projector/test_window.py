@@ -1,0 +1,33 @@
+import pytest
+
+from taskservice.projector.reading import next_page
+from taskservice.projector.window import is_full, next_window_ms, wait_ms
+
+
+def test_a_batch_that_somebody_waits_for_waits_for_nobody() -> None:
+    assert wait_ms(window_ms=200, age_ms=0, urgent=True, full=False) == 0
+    assert wait_ms(window_ms=200, age_ms=0, urgent=False, full=True) == 0
+    assert wait_ms(window_ms=200, age_ms=150, urgent=False, full=False) == 50
+    assert wait_ms(window_ms=5, age_ms=9, urgent=False, full=False) == 0
+
+
+@pytest.mark.parametrize(("events_a_ms", "low", "high"), [(0.02, 5, 6), (0.2, 5, 6), (1.0, 9, 11), (2.1, 199, 200)])
+def test_the_window_settles_by_the_rate(events_a_ms: float, low: float, high: float) -> None:
+    window = 5.0
+    for _ in range(200):
+        window = next_window_ms(int(events_a_ms * window))
+    assert low <= window <= high
+
+
+def test_what_a_batch_holds_is_bounded() -> None:
+    assert not is_full(4_999, 1_000)
+    assert is_full(5_000, 1_000)
+    assert is_full(1, 4 * 1_048_576)
+
+
+def test_pages_grow_while_entries_are_small_and_shrink_when_they_are_large() -> None:
+    assert next_page(250, [0] * 250, 100_000) == 500
+    assert next_page(250, [0] * 10, 100_000) == 250
+    assert next_page(2_000, [0] * 2_000, 400_000) == 2_000
+    assert next_page(250, [0] * 250, 9_000_000) == 125
+    assert next_page(1, [0], 9_000_000) == 1
