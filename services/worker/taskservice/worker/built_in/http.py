@@ -1,6 +1,7 @@
 """The built-in handler `http`: one request, judged by its status."""
 
 import asyncio
+import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
@@ -41,7 +42,7 @@ class HttpCall:
     """Makes the requests.
 
     :param allow: `host:port` pairs that may pass the guard.
-    :param transport: what connections are made by; None = the real one, made with the first request.
+    :param transport: what connections are made by; None = real ones, made with the first request.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class HttpCall:
     ) -> None:
         self._guard = Guard(allow, resolver)
         self._transport = transport
+        self._made: dict[str, httpx.AsyncBaseTransport] = {}
 
     def handler(self) -> Callable[[TaskContext], Awaitable[TaskResult]]:
         """The function that the registry gets."""
@@ -79,7 +81,7 @@ class HttpCall:
     async def _send(self, request: httpx.Request) -> Mapping[str, object]:
         started = asyncio.get_running_loop().time()
         addresses = await self._guard.pinned(request.url)
-        transport = self._real_transport()
+        transport = await self._transport_for(request.url.scheme)
         for address in addresses[:-1]:
             try:
                 return await _exchange(transport, at_address(request, address), started)
@@ -87,13 +89,25 @@ class HttpCall:
                 continue  # the next one was checked as well
         return await _exchange(transport, at_address(request, addresses[-1]), started)
 
-    def _real_transport(self) -> httpx.AsyncBaseTransport:
-        if self._transport is None:
+    async def _transport_for(self, scheme: str) -> httpx.AsyncBaseTransport:
+        if self._transport is not None:
+            return self._transport
+        made = self._made.get(scheme)
+        if made is None:
+            # Reading the authorities takes a third of a second: not on the loop, and not for plain http.
+            context = await asyncio.to_thread(_authorities) if scheme == "https" else _no_authority()
             # No pool: a kept connection would outlive the guard's look at its address. No proxy: it would resolve anew.
-            self._transport = httpx.AsyncHTTPTransport(
-                trust_env=False, retries=0, limits=httpx.Limits(max_connections=None, max_keepalive_connections=0)
-            )
-        return self._transport
+            limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
+            made = self._made[scheme] = httpx.AsyncHTTPTransport(verify=context, trust_env=False, limits=limits)
+        return made
+
+
+def _authorities() -> ssl.SSLContext:
+    return httpx.create_ssl_context(trust_env=False)
+
+
+def _no_authority() -> ssl.SSLContext:
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody, should it ever be asked
 
 
 async def _exchange(
