@@ -24,6 +24,10 @@ from taskservice.domain.state import State
 from taskservice.domain.status import PartitionStatus, decode_status
 from taskservice.domain.workers import HandlerInfo, WorkerInfo, encode_worker
 from taskservice.lease import ElectionSettings
+from taskservice.storage.database import Database
+from taskservice.storage.errors import StorageError
+from taskservice.storage.leases import MysqlEpochStore
+from taskservice.storage.loader import load_state
 from taskservice.streams.answers import LogEntry, Submitted, Taken
 from taskservice.streams.batches import Beat, Finish, Submission
 from taskservice.streams.keys import Keys
@@ -96,6 +100,8 @@ class House:
     connect: Callable[[], Streams]
     server: MemoryServer | None = None
     epochs: FakeEpochs = field(default_factory=FakeEpochs)
+    database: Database | None = None
+    """Null: rows and epochs are the test's own."""
     clock: Clock = field(default_factory=SystemClock)
     ttl_ms: int = 1_000
     worker_ttl_ms: int = 600
@@ -115,6 +121,9 @@ class House:
         tokens = (f"{name}-{number}" for number in itertools.count(1))
 
         async def load() -> State:
+            if self.database is not None:
+                self.loads += 1
+                return (await load_state(self.database, 0)).state
             if self.epochs.down:
                 raise StoreDownError("no answer")
             self.loads += 1
@@ -132,10 +141,10 @@ class House:
         outside = Outside(
             partition=0,
             streams=streams,
-            epochs=self.epochs,
+            epochs=self.epochs if self.database is None else MysqlEpochStore(self.database, name),
             load=load,
             mysql_utc=mysql_utc,
-            store_errors=(StoreDownError,),
+            store_errors=(StoreDownError, StorageError),
             clock=clock or self.clock,
             new_token=lambda: next(tokens),
         )

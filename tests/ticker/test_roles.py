@@ -25,7 +25,7 @@ async def outcome_of(house: House, command_id: str) -> list[e.AnyEvent]:
     return [
         event
         for event in await house.events()
-        if not hasattr(event, "raw") and event.outcome and event.command_id == command_id  # type: ignore[union-attr]
+        if not hasattr(event, "raw") and event.outcome and event.command_id == command_id
     ]
 
 
@@ -41,11 +41,11 @@ async def test_one_ticker_leads_fires_and_sees_its_runs_through(house: House) ->
     created = next(event for event in events if isinstance(event, e.DefinitionCreated))
     assert fires == [created.effective_at + 100 * number for number in range(1, len(fires) + 1)]
     await wait_until(
-        lambda: _count(house, e.AttemptSucceeded, at_least=len(worker.taken)), "every taken run ended in the log"
+        lambda: count(house, e.AttemptSucceeded, at_least=len(worker.taken)), "every taken run ended in the log"
     )
 
 
-async def _count(house: House, kind: type[e.Event], at_least: int) -> bool:
+async def count(house: House, kind: type[e.Event], at_least: int) -> bool:
     return sum(isinstance(event, kind) for event in await house.events()) >= at_least
 
 
@@ -74,13 +74,13 @@ async def test_a_standby_goes_on_without_loading_when_the_leader_is_killed(house
     await wait_until(lambda: first.leads, "first leads")
     second = house.start("second")
     await house.create("d1", spec())
-    await wait_until(lambda: _count(house, e.InstanceScheduled, 5), "five fires")
+    await wait_until(lambda: count(house, e.InstanceScheduled, 5), "five fires")
     loads = house.loads
 
     await first.kill()
     await wait_until(lambda: second.leads, "second leads", timeout_s=5)
     before = len(await scheduled(house))
-    await wait_until(lambda: _count(house, e.InstanceScheduled, before + 5), "five more fires")
+    await wait_until(lambda: count(house, e.InstanceScheduled, before + 5), "five more fires")
     await second.terminate()
 
     assert house.loads == loads
@@ -97,12 +97,12 @@ async def test_sigterm_hands_over_at_once(house: House) -> None:
     await wait_until(lambda: first.leads, "first leads")
     second = house.start("second")
     await house.create("d1", spec())
-    await wait_until(lambda: _count(house, e.InstanceScheduled, 3), "three fires")
+    await wait_until(lambda: count(house, e.InstanceScheduled, 3), "three fires")
 
     await first.terminate()
     await wait_until(lambda: second.leads, "second leads long before the lease ends", timeout_s=2)
     before = len(await scheduled(house))
-    await wait_until(lambda: _count(house, e.InstanceScheduled, before + 3), "it fires")
+    await wait_until(lambda: count(house, e.InstanceScheduled, before + 3), "it fires")
     fires = [event.fire_time for event in await scheduled(house)]
     assert max(Counter(fires).values()) == 1
     assert fires == list(range(fires[0], fires[-1] + 1, 100))
@@ -127,7 +127,7 @@ async def test_after_a_takeover_the_inbox_is_read_before_any_timer_runs(house: H
     """A disable that was accepted while nobody led governs the instants after it, whoever leads next."""
     first = house.start("first")
     await house.create("d1", spec())
-    await wait_until(lambda: _count(house, e.InstanceScheduled, 2), "two fires")
+    await wait_until(lambda: count(house, e.InstanceScheduled, 2), "two fires")
     await first.terminate()
     disable = c.DisableDefinition(id=house.new_id(), tenant_id=TENANT, actor=ACTOR, definition_id="d1")
     asked_at = int((await house.submit(disable)).partition("-")[0])
@@ -162,7 +162,7 @@ async def test_while_mysql_is_down_nobody_gains_leadership_and_a_leader_goes_on(
     house.epochs.down = True
     second = house.start("second")
     before = len(await scheduled(house))
-    await wait_until(lambda: _count(house, e.InstanceScheduled, before + 5), "it fires on")
+    await wait_until(lambda: count(house, e.InstanceScheduled, before + 5), "it fires on")
     assert second.ticker.state is None
 
     house.epochs.down = False
@@ -173,7 +173,7 @@ async def test_another_redis_ends_the_leadership(house: House) -> None:
     house.ttl_ms = 600
     first = house.start("first")
     await house.create("d1", spec())
-    await wait_until(lambda: _count(house, e.InstanceScheduled, 2), "two fires")
+    await wait_until(lambda: count(house, e.InstanceScheduled, 2), "two fires")
     assert house.server is not None
     house.server.restart()
 
