@@ -23,7 +23,7 @@ class Coalesced(Generic[K, V]):
         load: Callable[[tuple[K, ...]], Awaitable[Mapping[K, V]]],
         *,
         most: int = 500,
-        concurrency: int = 2,
+        concurrency: int = 1,
     ) -> None:
         self._load = load
         self._most = most

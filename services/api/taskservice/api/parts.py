@@ -20,7 +20,9 @@ from taskservice.api.writes.backlog import Backlog
 from taskservice.api.writes.decisions import Decisions
 from taskservice.api.writes.gateway import Gateway
 from taskservice.clock import Clock
+from taskservice.domain.definition.spec import DefinitionSpec
 from taskservice.domain.ids import is_uuid, partition_of, uuid7
+from taskservice.domain.state import Instance
 from taskservice.domain.workers import WorkerInfo
 from taskservice.streams.errors import StreamsError
 from taskservice.streams.ports import Streams
@@ -40,6 +42,7 @@ class Patience(msgspec.Struct, frozen=True, kw_only=True):
 
 
 PATIENT = Patience()
+MAX_SPECS = 2_000
 
 
 class Parts:
@@ -80,6 +83,7 @@ class Parts:
         )
         self.definitions: Coalesced[tuple[str, str], DefinitionRow] = Coalesced(reads.definitions_by_id)
         self.instances: Coalesced[tuple[str, str], InstanceRow] = Coalesced(reads.instances_by_id)
+        self._specs: dict[tuple[str, int], DefinitionSpec] = {}
         self.active: Coalesced[str, int] = Coalesced(reads.active_by_definition)
         self._workers: Coalesced[int, tuple[WorkerInfo, ...]] = Coalesced(partial(read_workers, self.streams))
         self.checkpoints: Coalesced[int, CheckpointRow] = Coalesced(self._read_checkpoints)
@@ -113,6 +117,13 @@ class Parts:
         partition = self.partition(tenant_id)
         return await self.checkpoints.get(partition) or CheckpointRow(partition=partition)
 
+    async def recent_checkpoint(self, tenant_id: str) -> CheckpointRow:
+        """As it was at most half a second ago: for what may be a little old.
+
+        :raises StorageDown: it was never read, and can't be now.
+        """
+        return self.backlog(tenant_id).last.checkpoint or await self.checkpoint(tenant_id)
+
     async def definition(self, tenant_id: str, definition_id: str, *, deleted: bool = False) -> DefinitionRow:
         """The definition.
 
@@ -123,6 +134,24 @@ class Parts:
         if row is None or (row.definition.deleted_at is not None and not deleted):
             raise not_found()
         return row
+
+    async def spec_of(self, instance: Instance) -> DefinitionSpec | None:
+        """The spec that an instance runs under, or the current one of its definition; a version never changes.
+
+        :raises StorageDown: it can't be read.
+        """
+        key = (instance.definition_id, instance.definition_version)
+        known = self._specs.get(key)
+        if known is not None:
+            return known
+        row = await self.definitions.get((instance.tenant_id, instance.definition_id))
+        if row is None:
+            return None
+        if row.definition.version == instance.definition_version:
+            if len(self._specs) >= MAX_SPECS:
+                self._specs.clear()
+            self._specs[key] = row.definition.spec
+        return row.definition.spec
 
     async def instance(self, tenant_id: str, instance_id: str) -> InstanceRow:
         """The instance.

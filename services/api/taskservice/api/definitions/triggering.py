@@ -117,7 +117,7 @@ def _fault(code: str, detail: str, *path: str | int) -> FieldError:
 
 async def _single(request: ApiRequest, decided: CommandRow) -> Response[InstanceDetail]:
     instance_id = instance_id_of_trigger(decided.id, 0, decided.submitted_at)
-    checkpoint = await request.parts.checkpoint(request.tenant_id)
+    checkpoint = await request.parts.recent_checkpoint(request.tenant_id)
     row = await request.parts.instance(request.tenant_id, instance_id)
     headers = {**position_header(decided), "Location": f"{PREFIX}/instances/{instance_id}"}
     return Response(await describe(request, checkpoint, row), status_code=201, headers=headers)

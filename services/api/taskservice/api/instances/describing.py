@@ -1,6 +1,5 @@
 """Rows as views: what PENDING ones wait for is looked up once a page."""
 
-import asyncio
 from collections.abc import Sequence
 
 from taskservice.api.instances.views import InstanceDetail, InstanceView, instance_detail, instance_view
@@ -39,13 +38,11 @@ async def _waiting(
         workers=workers,
         concurrent_limit=checkpoint.settings.concurrent_limit,
     )
-    definition_ids = sorted({one.definition_id for one in pending})
-    keys = [(request.tenant_id, one) for one in definition_ids]
-    definitions = dict(zip(definition_ids, await asyncio.gather(*map(parts.definitions.get, keys)), strict=True))
-    active = dict(zip(definition_ids, await asyncio.gather(*map(parts.active.get, definition_ids)), strict=True))
     found: dict[str, Waiting | None] = {}
     for one in pending:
-        row = definitions[one.definition_id]
-        if row is not None:
-            found[one.id] = waiting_for(one, row.definition.spec, active[one.definition_id] or 0, around)
+        spec = await parts.spec_of(one)
+        # Only what waits in the leader can wait for a limit.
+        active = await parts.active.get(one.definition_id) if one.waits else 0
+        if spec is not None:
+            found[one.id] = waiting_for(one, spec, active or 0, around)
     return found

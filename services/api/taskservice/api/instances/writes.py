@@ -128,7 +128,7 @@ async def _answer(
     request: ApiRequest, command: CancelInstance | RetryInstance, instance_id: str
 ) -> Response[InstanceDetail] | Response[CommandView]:
     async def build(decided: CommandRow) -> Response[InstanceDetail]:
-        checkpoint = await _checkpoint(request)
+        checkpoint = await request.parts.recent_checkpoint(request.tenant_id)
         row = await request.parts.instance(request.tenant_id, instance_id)
         return Response(await describe(request, checkpoint, row), headers=position_header(decided))
 
