@@ -18,7 +18,7 @@ from taskservice.localstack.follow import line_of
 from taskservice.localstack.ports import PortBook, any_free
 from taskservice.localstack.redis_server import RedisServer
 from taskservice.localstack.shape import Shape, Wiring, service_specs
-from taskservice.localstack.stack import is_named
+from taskservice.localstack.stack import is_named, refusal_in
 from taskservice.localstack.stack_file import ProcessEntry, Stack, StackFile, instant
 from taskservice.localstack.supervisor import ProcessSpec, Supervisor
 from taskservice.telemetry.parent import PARENT_VARIABLE
@@ -180,6 +180,17 @@ def test_a_server_that_settings_name_is_used(
     settings = load_settings({}, env, tmp_path)
 
     assert (is_named(settings, "redis"), is_named(settings, "mysql")) == (redis_named, mysql_named)
+
+
+@pytest.mark.parametrize(
+    ("output", "reason"),
+    [
+        ('{"event": "warm"}\n{"event": "refused to start", "reason": "appendonly is off"}\n', "appendonly is off"),
+        ("Traceback: something\nelse", "Traceback: something\nelse"),
+    ],
+)
+def test_the_reason_of_a_refusal_is_taken_from_the_log(output: str, reason: str) -> None:
+    assert refusal_in(output) == reason
 
 
 @pytest.mark.parametrize(

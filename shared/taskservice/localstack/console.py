@@ -35,9 +35,9 @@ class Console:
                 self.say(f"{name}: ready after {after_ms / 1_000:.1f} s")
             case BecameUnready(name):
                 self.say(f"{name}: runs, but is not ready any more")
-            case Died(name, words, delay_ms, output):
+            case Died(name, _, delay_ms, output):
                 when = "at once" if not delay_ms else f"in {delay_ms / 1_000:.1f} s"
-                self.say(f"{name}: died ({words}), is started again {when}")
+                self.say(f"{name}: died ({happening.words}), is started again {when}")
                 for line in output.splitlines():
                     self.plain(f"            {name} | {line}")
             case Started():

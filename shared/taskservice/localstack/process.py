@@ -86,10 +86,13 @@ def exit_words(status: int) -> str:
         return f"signal {-status}"
 
 
-def last_lines(log: Path, count: int = 15) -> str:
-    """The end of a log, for a message about what went wrong."""
+def last_lines(log: Path, count: int = 15, *, since: int = 0) -> str:
+    """The end of a log, for a message about what went wrong.
+
+    :param since: the byte from which on it counts.
+    """
     try:
-        lines = log.read_bytes().decode("utf-8", "replace").splitlines()
+        lines = log.read_bytes()[since:].decode("utf-8", "replace").splitlines()
     except OSError:
         return "(no output)"
     return "\n".join(lines[-count:])

@@ -8,6 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, Final, TypeVar
 
+import msgspec
+
 from taskservice.clock import Clock
 from taskservice.config import Settings
 from taskservice.localstack.bootstrap import (
@@ -26,7 +28,8 @@ from taskservice.localstack.redis_server import RedisServer
 from taskservice.localstack.servers import Host, ensure_mysql, ensure_redis
 from taskservice.localstack.shape import Shape, Wiring, service_env, service_specs
 from taskservice.localstack.stack_file import ProcessEntry, Stack, StackFile, TenantKey, instant
-from taskservice.localstack.supervisor import TURN_S, ProcessSpec, Supervisor
+from taskservice.localstack.supervisor import TURN_S, Died, ProcessSpec, Supervisor
+from taskservice.telemetry.service import EXIT_REFUSED
 
 SERVERS_START_TIMEOUT_S: Final = 60.0
 SERVICES_START_TIMEOUT_S: Final = 60.0
@@ -258,6 +261,8 @@ class LocalStack:
     async def _turn(self) -> None:
         happenings = await self._supervisor.run_once()
         for happening in happenings:
+            if isinstance(happening, Died) and happening.status == EXIT_REFUSED and self._state == "STARTING":
+                raise StackError(f"{happening.name} refused to start: {refusal_in(happening.output)}")
             self._console.tell(happening)
         if happenings and self._wiring is not None:
             self._write()
@@ -296,6 +301,20 @@ class LocalStack:
                 ],
             )
         )
+
+
+class _Refusal(msgspec.Struct):
+    reason: str
+
+
+def refusal_in(output: str) -> str:
+    """The reason that a service logged as its last word; else the whole of what it said."""
+    for line in reversed(output.splitlines()):
+        try:
+            return msgspec.json.decode(line, type=_Refusal).reason
+        except msgspec.DecodeError:
+            continue
+    return output
 
 
 def is_named(settings: Settings, server: str) -> bool:

@@ -75,14 +75,19 @@ class BecameUnready:
 class Died:
     """It ended though nobody asked it to; it is started again after `delay_ms`.
 
-    :ivar words: how it ended, `status 1` or `signal SIGKILL`.
-    :ivar output: the end of its log when it had not become ready before.
+    :ivar status: its exit status; negative = the signal that ended it.
+    :ivar output: the end of what this run of it printed, when it had not become ready before.
     """
 
     name: str
-    words: str
+    status: int
     delay_ms: int
     output: str
+
+    @property
+    def words(self) -> str:
+        """How it ended: `status 1` or `signal SIGKILL`."""
+        return exit_words(self.status)
 
 
 Happening: TypeAlias = Started | BecameReady | BecameUnready | Died
@@ -103,6 +108,8 @@ class Supervised:
     born_ms: int = 0
     not_before_ms: int = 0
     next_probe_ms: int = 0
+    log_offset: int = 0
+    """Where in its log this run began."""
 
     @property
     def pid(self) -> int | None:
@@ -170,15 +177,16 @@ class Supervisor:
         delay_ms = (
             0 if one.youth_deaths == 0 else min(FIRST_DELAY_MS << min(one.youth_deaths - 1, 10), LONGEST_DELAY_MS)
         )
-        output = "" if one.ready else last_lines(one.spec.log)
+        output = "" if one.ready else last_lines(one.spec.log, since=one.log_offset)
         one.process, one.ready, one.not_before_ms = None, False, now_ms + delay_ms
-        return [Died(one.spec.name, exit_words(status), delay_ms, output)]
+        return [Died(one.spec.name, status, delay_ms, output)]
 
     def _start_if_due(self, one: Supervised) -> list[Happening]:
         now_ms = self.clock.monotonic_ms()
         if one.process is not None or now_ms < one.not_before_ms:
             return []
         spec = one.spec
+        one.log_offset = spec.log.stat().st_size if spec.log.exists() else 0
         one.process = spawn(spec.command, log=spec.log, env=spec.env, cwd=spec.cwd)
         one.started_at = self.clock.now_ms()
         one.restarts += 1
