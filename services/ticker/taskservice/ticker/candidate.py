@@ -4,12 +4,13 @@ from collections.abc import Callable
 
 import msgspec
 
+from taskservice.clock import Clock
 from taskservice.domain.event_codec import encode_event
 from taskservice.domain.events import DecisionSettings, EpochStarted
 from taskservice.lease import EpochPlan, Witness
 from taskservice.streams.answers import EMPTY_ID, LogEntry
 from taskservice.streams.batches import cursor_entry, id_order
-from taskservice.streams.ports import Inbox
+from taskservice.streams.ports import Streams
 from taskservice.ticker.follower import Follower
 from taskservice.ticker.redis_time import RedisTime
 
@@ -33,7 +34,8 @@ class TickerCandidate:
     def __init__(
         self,
         follower: Follower,
-        inbox: Inbox,
+        streams: Streams,
+        clock: Clock,
         time: RedisTime,
         identity: Identity,
         keep_event: Callable[[bytes], None],
@@ -41,7 +43,8 @@ class TickerCandidate:
         inbox_seen: str = EMPTY_ID,
     ) -> None:
         self._follower = follower
-        self._inbox = inbox
+        self._streams = streams
+        self._clock = clock
         self._time = time
         self._identity = identity
         self._keep_event = keep_event
@@ -51,7 +54,10 @@ class TickerCandidate:
 
     async def catch_up(self, head: LogEntry | None) -> Witness:
         """Fold the log up to this entry. A state that does not lead there is found out once elected."""
-        self.restart_horizon = id_order(await self._inbox.last_id())
+        sent_at = self._clock.monotonic_ms()
+        facts = await self._streams.server.facts()
+        self._time.measure(sent_at, self._clock.monotonic_ms(), facts.now_ms)  # EpochStarted bears Redis' time
+        self.restart_horizon = id_order(await self._streams.inbox.last_id())
         if head is not None:
             await self._follower.reach(head.id)
         state = self._follower.state

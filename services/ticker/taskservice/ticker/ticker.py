@@ -170,7 +170,13 @@ class Ticker:
         outside = self._outside
         follower = Follower(state, outside.streams.log, outside.epochs)
         candidate = TickerCandidate(
-            follower, outside.streams.inbox, self._time, self._identity, self._keep_event, inbox_seen=self._inbox_seen
+            follower,
+            outside.streams,
+            outside.clock,
+            self._time,
+            self._identity,
+            self._keep_event,
+            inbox_seen=self._inbox_seen,
         )
         elector = Elector(
             partition=outside.partition,
