@@ -26,7 +26,6 @@ REDIS_DATABASES = 512
 GONE = -2
 """What PTTL answers for a key that expired since it was listed."""
 
-_versions: dict[str, str] = {}
 _databases = itertools.count(1)
 _schemas = itertools.count(1)
 
@@ -57,7 +56,6 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServ
     server = RedisServer(
         program=ensure_redis(_host()), directory=folder, port=any_free(), durable=False, databases=REDIS_DATABASES
     )
-    _versions["redis"] = server.version
     with _running(server, folder / "redis.log"):
         yield server
 
@@ -69,7 +67,6 @@ def mysql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MysqlServ
     server = MysqlServer(
         program=ensure_mysql(_host()), directory=folder, port=any_free(), durable=False, every_database=True
     )
-    _versions["mysql"] = server.version
     with _running(server, folder / "mysql.log"):
         yield server
 
@@ -121,8 +118,8 @@ def mysql_url(mysql_server: MysqlServer) -> Iterator[str]:
         connection.close()
 
 
-def pytest_report_header(config: pytest.Config) -> str:
-    """Which servers the run will use, if a test needs them."""
+def _servers() -> str:
+    """The servers that this run uses, in its fixtures and in the stacks that it starts."""
     try:
         programs = ensure_programs(_host())
     except MissingServerError as error:
@@ -130,7 +127,11 @@ def pytest_report_header(config: pytest.Config) -> str:
     return f"servers: Redis {programs.redis.version}, {programs.mysql.full_version}"
 
 
+def pytest_report_header(config: pytest.Config) -> str:
+    """Which servers the run will use, if a test needs them."""
+    return _servers()
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Which servers the run did use."""
-    if _versions:
-        terminalreporter.write_line("servers: " + ", ".join(sorted(_versions.values(), reverse=True)))
+    """Which servers it did use."""
+    terminalreporter.write_line(_servers())
