@@ -102,7 +102,11 @@ class Leadership:
             self.arbiter.renew_windows(())
             return
         live = self.sightings.live(now)
-        workers = {name: worker for name, worker in sight.workers.items() if name in live}
+        workers = {
+            name: worker
+            for name, worker in sight.workers.items()
+            if name in live or not self.sightings.knows(name)  # the latter came since the last full look
+        }
         windows = group_windows(workers, sight.streams, lambda worker: self.throughput.prefetch(worker, now))
         self.arbiter.renew_windows(windows)
 

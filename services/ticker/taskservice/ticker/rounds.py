@@ -18,6 +18,8 @@ from taskservice.ticker.surveyor import Sight, StreamGone, entries_of, look
 STATUS_MS = 1_000
 CLOCKS_MS = 60_000
 IDLE_LOOK_MS = 60_000
+GLANCE_MS = 200
+"""While runs wait: how often it is looked whether somebody came who can take them."""
 SOONEST_MS = 50
 """Looks that events ask for come no closer than this."""
 DEFINITIONS_A_STEP = 5_000
@@ -58,20 +60,22 @@ class Rounds:
         parts = self._parts
         while True:
             begun = parts.clock.monotonic_ms()
-            await self.run_once()
+            if self._full_round_due(begun) or parts.look_soon.is_set() or len(parts.arbiter.agenda.waiting):
+                parts.look_soon.clear()
+                await self.run_once()
             try:
-                async with asyncio.timeout(parts.settings.survey_ms / 1000):
+                async with asyncio.timeout(min(GLANCE_MS, parts.settings.survey_ms) / 1000):
                     await parts.look_soon.wait()
             except TimeoutError:
                 continue
-            parts.look_soon.clear()
             await asyncio.sleep(max(0, SOONEST_MS - (parts.clock.monotonic_ms() - begun)) / 1000)
+
+    def _full_round_due(self, now: int) -> bool:
+        return self._surveyed_at is None or now - self._surveyed_at >= self._parts.settings.survey_ms
 
     async def run_once(self) -> None:
         """One round; between two full ones a look at workers and streams alone."""
-        parts = self._parts
-        now = parts.clock.monotonic_ms()
-        full = self._surveyed_at is None or now - self._surveyed_at >= parts.settings.survey_ms
+        full = self._full_round_due(self._parts.clock.monotonic_ms())
         steps = (self._measure, self._survey, self._tell, self._find_idle_streams) if full else (self._glance,)
         try:
             for step in steps:
@@ -125,7 +129,7 @@ class Rounds:
     # --- workers and streams -------------------------------------------------------------------------------------
 
     async def _glance(self) -> None:
-        """A stream was made: who reads it has room for it."""
+        """A stream was made, or a worker came: there is room for what waits."""
         parts = self._parts
         found = await look(parts.streams, consumers=False)
         if isinstance(found, Sight):

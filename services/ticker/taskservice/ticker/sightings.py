@@ -57,6 +57,10 @@ class Sightings:
         """WorkerLost is decided: it is not told again but for entries that are still pending once its field is gone."""
         self._declared.add(worker)
 
+    def knows(self, worker: str) -> bool:
+        """Whether the last look saw its field."""
+        return worker in self._seen
+
     def live(self, monotonic_ms: int) -> set[str]:
         """Workers that may still take runs: after two thirds of the TTL without a beat none does."""
         trust_ms = self._ttl_ms * 2 // 3

@@ -51,8 +51,10 @@ from taskservice.ticker.tally import Tally
 from taskservice.ticker.upkeep import Upkeep
 
 FOLLOW_BLOCK_MS = 1_000
-RETRY_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+RETRY_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 AFTER_A_BUG_S = 1.0
+SHORT_LIFE_MS = 2_000
+"""A state that is dropped so soon after it was loaded is not loaded again at once."""
 GAP_SURVEYS = 3
 """Surveys that may be missing before the workers' clocks start afresh."""
 
@@ -125,10 +127,13 @@ class Ticker:
             state = await self._load(stop)
             if state is None:
                 return
+            loaded_at = self._outside.clock.monotonic_ms()
             try:
                 await self._take_part(state, stop)
             finally:
                 self.state = None
+            if self._outside.clock.monotonic_ms() - loaded_at < SHORT_LIFE_MS:
+                await self._pause(stop, AFTER_A_BUG_S)
 
     # --- loading -------------------------------------------------------------------------------------------------
 
@@ -158,10 +163,10 @@ class Ticker:
         return None
 
     @staticmethod
-    async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    async def _pause(until: asyncio.Event, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await stop.wait()
+                await until.wait()
 
     # --- taking part ---------------------------------------------------------------------------------------------
 
@@ -230,7 +235,7 @@ class Ticker:
                 except self._expected as error:
                     if attempt == 0:
                         self._log.warning("the log can't be followed now", error=str(error))
-                    await self._pause(stop, RETRY_S[min(attempt, len(RETRY_S) - 1)])
+                    await self._pause(self._changed, RETRY_S[min(attempt, len(RETRY_S) - 1)])
                     attempt += 1
                     continue
                 attempt = 0
@@ -254,6 +259,7 @@ class Ticker:
     ) -> bool:
         """One leadership; False = the state is to be dropped."""
         ended = Ended(LogRefused("the state does not lead to this epoch's start"), settled=False)
+        broke = False
         try:
             if await self._begin_epoch(term, follower):
                 ended = await self._run_term(term, follower.state, candidate, elector, stop)
@@ -262,12 +268,14 @@ class Ticker:
         except Exception as error:  # noqa: BLE001 - a bug ends the term, loudly; the process goes on and may follow
             self._log.exception("the leader broke", epoch=term.epoch)
             ended = Ended(LogRefused(f"the leader broke: {type(error).__name__}: {error}"), settled=False)
-            await self._pause(stop, AFTER_A_BUG_S)
+            broke = True
         finally:
             self._parts = None
             self._metrics.epoch.set(0)
         if self._term is term:
             self._on_step(await elector.step_down(ended.reason))
+        if broke:
+            await self._pause(stop, AFTER_A_BUG_S)
         if not ended.settled:
             self._log.warning("the state is dropped and loaded anew", epoch=term.epoch, why=_words(ended.reason))
         return ended.settled
