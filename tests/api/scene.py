@@ -59,6 +59,7 @@ CALLERS = {
     "admin": (TENANT, "ADMIN", False),
     "foreign": (OTHER, "ADMIN", False),
     "platform": (TENANT, "ADMIN", True),
+    "viewer_platform": (TENANT, "VIEWER", True),
 }
 QUICK = Patience(looks_ms=(20, 60, 150), read_ms=150)
 
@@ -351,6 +352,7 @@ class Scene:
     reads: MemoryReads
     leader: Leader
     transport: httpx.ASGITransport
+    app: Any
 
     def client(self, caller: str | None = "admin", **headers: str) -> httpx.AsyncClient:
         """Somebody with the key of that caller; None = without a key."""
@@ -409,12 +411,14 @@ def new_scene() -> Scene:
     leader_streams = MemoryStreams(server, keys)
     streams = parts.streams[0]
     assert isinstance(streams, MemoryStreams)
+    shell = create_app(parts)
     return Scene(
         parts=parts,
         streams=streams,
         reads=reads,
         leader=Leader(leader_streams, reads),
-        transport=httpx.ASGITransport(app=create_app(parts), raise_app_exceptions=True),
+        transport=httpx.ASGITransport(app=shell, raise_app_exceptions=True),
+        app=shell.inner,
     )
 
 

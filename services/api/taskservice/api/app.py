@@ -4,7 +4,6 @@ from litestar import Litestar
 from litestar.connection import ASGIConnection
 from litestar.datastructures import State
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
-from litestar.openapi import OpenAPIConfig
 from litestar.router import Router
 
 from taskservice.api.auth import Access, authenticate, authorize
@@ -27,6 +26,7 @@ from taskservice.api.instances.writes import cancel_instance, retry_instance
 from taskservice.api.open.documents import get_openapi, get_problem_kind
 from taskservice.api.open.health import live, ready
 from taskservice.api.open.metrics import metrics
+from taskservice.api.open.openapi import Document
 from taskservice.api.parts import PREFIX, ApiRequest, Parts
 from taskservice.api.ports import KeyRecord
 from taskservice.api.scheduler.routes import get_status, list_running, restart, start, stop
@@ -89,14 +89,8 @@ def create_app(parts: Parts) -> Shell:
         request_class=ApiRequest,
         request_max_body_size=MAX_BODY_BYTES,
         exception_handlers=HANDLERS,
-        state=State({"parts": parts}),
-        openapi_config=OpenAPIConfig(
-            title="Task Service",
-            version=parts.version,
-            # The document is served by a route of ours: the framework's pages load their scripts from a CDN.
-            openapi_router=Router("/_openapi", route_handlers=[]),
-            render_plugins=[],
-        ),
+        state=State({"parts": parts, "openapi": Document(PREFIX, TENANT_ROUTES, OPEN_ROUTES, parts.version)}),
+        openapi_config=None,
         logging_config=None,
     )
     return Shell(app, parts.clock, parts.random_bytes, parts.metrics.observe)
