@@ -58,7 +58,15 @@ async def test_rows_hold_the_state_at_every_cut(database: Database, seed: int, s
             folding = Folding(state)
             for entry in entries[begin:end]:
                 folding.fold(entry)
-            batch = prepare(state, folding.changes, folding.entries, [], before=mark, first_ts=folding.first_ts)
+            batch = prepare(
+                state,
+                folding.changes,
+                folding.entries,
+                [],
+                before=mark,
+                first_ts=folding.first_ts,
+                last_ts=folding.last_ts,
+            )
             assert await writer.write(batch, lambda: 0) == Committed()
 
             loaded = await load_state(database, 0)

@@ -179,36 +179,43 @@ def unpack_events(segment: EventSegment) -> list[ArchivedEvent]:
 
     :raises CorruptSegmentError: the payload is not what its columns say.
     """
+    entries = unpack_payload(segment)
+    if entries[-1].position != segment.last_position:
+        raise CorruptSegmentError(f"event segment at {segment.first_position}: it ends at {entries[-1].position}")
+    return entries
+
+
+def unpack_payload(segment: EventSegment) -> list[ArchivedEvent]:
+    """The entries of a segment as its payload has them, from `first_position` on.
+
+    :raises CorruptSegmentError: it can't be unpacked.
+    """
     try:
         body = _unpack_events(zlib.decompress(segment.payload))
     except (zlib.error, msgspec.DecodeError) as error:
         raise CorruptSegmentError(f"event segment at {segment.first_position}: {error}") from error
+    epochs = [epoch for epoch, count in body.epochs for _ in range(count)]
+    if not epochs or len(epochs) != len(body.events):
+        raise CorruptSegmentError(f"event segment at {segment.first_position}: epochs and events differ")
     cursors = dict(body.cursors)
-    entries = []
-    index = 0
-    for epoch, count in body.epochs:
-        for _ in range(count):
-            if index >= len(body.events):
-                raise CorruptSegmentError(f"event segment at {segment.first_position}: epochs and events differ")
-            position = segment.first_position + index
-            entries.append(ArchivedEvent(epoch, position, body.events[index], cursors.get(index)))
-            index += 1
-    if index != len(body.events) or segment.first_position + index - 1 != segment.last_position:
-        raise CorruptSegmentError(f"event segment at {segment.first_position}: it does not hold what its columns say")
-    return entries
+    first = segment.first_position
+    return [
+        ArchivedEvent(epoch, first + index, event, cursors.get(index))
+        for index, (epoch, event) in enumerate(zip(epochs, body.events, strict=True))
+    ]
 
 
 def unpack_lines(segment: LogSegment) -> list[tuple[str, bytes]]:
     """The (stream id, batch of lines) of a segment, in order.
 
-    :raises CorruptSegmentError: the payload is not what its columns say.
+    :raises CorruptSegmentError: it can't be unpacked.
     """
     try:
         entries = _unpack_lines(zlib.decompress(segment.payload))
     except (zlib.error, msgspec.DecodeError) as error:
         raise CorruptSegmentError(f"log segment {segment.number}: {error}") from error
-    if len(entries) != segment.entries:
-        raise CorruptSegmentError(f"log segment {segment.number}: it does not hold what its columns say")
+    if not entries:
+        raise CorruptSegmentError(f"log segment {segment.number}: it is empty")
     return entries
 
 

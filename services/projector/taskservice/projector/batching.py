@@ -67,6 +67,7 @@ class Batching:
             folding.line_entries,
             before=self._mark,
             first_ts=folding.first_ts,
+            last_ts=folding.last_ts,
         )
         self._mark = batch.after
         self._window_ms = next_window_ms(len(folding.entries))

@@ -6,6 +6,8 @@ if evolve took it: an event that does not fit changes nothing anywhere.
 
 from typing import Final
 
+import msgspec
+
 from taskservice.domain import events as e
 from taskservice.domain.event_codec import UnknownEvent, decode_event
 from taskservice.domain.evolve import evolve, fold_cursor
@@ -39,6 +41,7 @@ class Folding:
         self.entries: list[LogEntry] = []
         self.line_entries: list[LogLinesEntry] = []
         self.first_ts = 0
+        self.last_ts = 0
         self.bytes = 0
         self._count_of_hour = self.changes.counts
 
@@ -57,6 +60,7 @@ class Folding:
             raise Discontinuity(f"{entry.id} follows {event.previous_id}, and the state ends with {state.head_id}")
         if not self.entries:
             self.first_ts = event.ts
+        self.last_ts = event.ts
         evolve(state, event, entry.epoch, position)
         fold_cursor(state, entry.cursor)
         self.entries.append(entry)
@@ -182,6 +186,7 @@ class Folding:
         return counts
 
 
-def _result(raw: bytes) -> bytes | None:
+def _result(raw: msgspec.Raw) -> bytes | None:
     """What the row keeps: no result and the JSON value null are the same."""
-    return None if raw == b"null" else bytes(raw)
+    result = bytes(raw)
+    return None if result == b"null" else result

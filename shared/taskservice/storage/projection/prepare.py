@@ -85,11 +85,12 @@ def prepare(
     *,
     before: Mark,
     first_ts: int,
+    last_ts: int,
 ) -> PreparedBatch:
     """The transaction that brings the tables from `before` to `state`.
 
     :param entries: the events between the two, without a gap; `line_entries`: likewise of the log lines.
-    :param first_ts: when the first of the events was decided.
+    :param first_ts: when the first of the events was decided, `last_ts` the last.
     """
     statements: list[str] = []
     rows = 0
@@ -99,7 +100,7 @@ def prepare(
     segment, log_segment = None, None
     if entries:
         segment = pack_events(
-            state.partition, entries, first_ts=first_ts, last_ts=state.ts, previous_sha256=before.segment_sha256
+            state.partition, entries, first_ts=first_ts, last_ts=last_ts, previous_sha256=before.segment_sha256
         )
         statements.append(_event_segment(segment))
     if line_entries:
