@@ -34,10 +34,13 @@ from taskservice.api.ports import (
 from taskservice.api.tenants import TenantBook
 from taskservice.clock import SystemClock
 from taskservice.domain import events as e
+from taskservice.domain.agenda.windows import Window
 from taskservice.domain.commands import decode_command
 from taskservice.domain.decide import Arbiter, InboxItem
-from taskservice.domain.decide.arbiter import Resign
+from taskservice.domain.decide.arbiter import Resign, Unfinished
 from taskservice.domain.decide.draft import Batch
+from taskservice.domain.definition.spec import DefinitionSpec
+from taskservice.domain.dispatch import stream_suffix
 from taskservice.domain.event_codec import decode_event
 from taskservice.domain.evolve import evolve
 from taskservice.domain.logs import LOG_LEVELS
@@ -235,8 +238,8 @@ class Leader:
         self._known: set[str] = set()
         self._take_over()
 
-    def _take_over(self) -> None:
-        now = self.streams.backing.clock.now_ms()
+    def _take_over(self, restart_horizon: int = 0) -> None:
+        now = self._now()
         started = e.EpochStarted(
             ts=now,
             at=now,
@@ -248,7 +251,7 @@ class Leader:
             tzdata="2026b",
         )
         evolve(self.state, started, self.state.epoch + 1, self.state.position + 1)
-        self.arbiter = Arbiter(self.state, self._known, restart_horizon=(now + 3_600_000, 0))
+        self.arbiter = Arbiter(self.state, self._known, restart_horizon=(restart_horizon, 9))
 
     async def run(self) -> None:
         while True:
@@ -263,18 +266,38 @@ class Leader:
             await self.project()
 
     def _decide(self, entry_id: str, at: int, command: Any) -> None:
-        item = InboxItem(entry_id=entry_id, at=at, command=command)
+        self.take(InboxItem(entry_id=entry_id, at=at, command=command))
+
+    def take(self, item: InboxItem) -> None:
+        """Decide an inbox entry whole."""
         done = 0
         while True:
-            handled = self.arbiter.handle(item, done, self.streams.backing.clock.now_ms(), 500)
+            handled = self.arbiter.handle(item, done, self._now(), 500)
             if isinstance(handled, Resign):
-                self._take_over()
+                self._take_over(restart_horizon=item.at)
                 continue
-            done = getattr(handled, "items_done", 0)
-            if not done:
+            if not isinstance(handled, Unfinished):
                 break
+            done = handled.items_done
+        self._collect()
+
+    def tick(self) -> None:
+        """What the clock asks for."""
+        self.arbiter.run_timers(self._now(), self._now())
+        self.arbiter.dispatch(self._now())
+        self._collect()
+
+    def give_slots(self, spec: DefinitionSpec, slots: int) -> None:
+        """From now on a worker can take so many runs of this kind."""
+        self._known.add(stream_suffix(spec))
+        self.arbiter.renew_windows((Window(suffixes=(stream_suffix(spec),), capacity=slots),))
+
+    def _collect(self) -> None:
         for batch in self.arbiter.take_batches():
             self._unprojected.extend(_events(batch))
+
+    def _now(self) -> int:
+        return self.streams.backing.clock.now_ms()
 
     async def project(self) -> None:
         """Bring the rows up to the log, and tell which commands can be read."""
