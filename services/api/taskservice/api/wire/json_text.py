@@ -60,7 +60,7 @@ def _no_constant(name: str) -> JsonValue:
 
 def _depth_exceeded(value: JsonValue) -> bool:
     level: list[JsonValue] = [value]
-    for _ in range(MAX_DEPTH + 1):
+    for _ in range(MAX_DEPTH):
         level = [child for node in level if isinstance(node, dict | list) for child in _children(node)]
         if not level:
             return False
