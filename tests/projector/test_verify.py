@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from collections.abc import AsyncIterator
 from random import Random
 
 import pytest
@@ -35,7 +34,7 @@ def a_line(number: int) -> LogLine:
 @pytest.fixture
 async def projected(
     database: Database, streams: RedisStreams, append: Append, make_projector: MakeProjector
-) -> AsyncIterator[Database]:
+) -> Database:
     """A history in several batches, with log lines of which one batch was sent twice."""
     history = History(Random(20))
     projector = make_projector()
@@ -48,7 +47,7 @@ async def projected(
         await streams.log_lines.add([lines, b"not a batch"])
         while (await read_checkpoint(database, 0)).position < sent:
             await projector.run_once()
-    yield database
+    return database
 
 
 async def found_by(database: Database) -> tuple[Report, list[Difference]]:
