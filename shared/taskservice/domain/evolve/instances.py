@@ -31,7 +31,11 @@ _decode_records = msgspec.json.Decoder(tuple[AttemptRecord, ...]).decode
 def scheduled(state: State, event: e.InstanceScheduled) -> None:
     """A run was requested; with `dispatched` its first attempt lies in a dispatch stream."""
     definition = state.definitions.get(event.definition_id)
-    if definition is None or event.instance_id in state.instances or event.definition_version not in definition.versions:
+    if (
+        definition is None
+        or event.instance_id in state.instances
+        or event.definition_version not in definition.versions
+    ):
         return
     instance = Instance(
         id=event.instance_id,
@@ -202,7 +206,11 @@ def cancelled(state: State, event: e.InstanceCancelled) -> None:
 def retried(state: State, event: e.InstanceRetried) -> None:
     """Open again, by hand; attempts number on, counters of automatic retries start anew."""
     definition = state.definitions.get(event.snapshot.definition_id)
-    if definition is None or event.instance_id in state.instances or event.definition_version not in definition.versions:
+    if (
+        definition is None
+        or event.instance_id in state.instances
+        or event.definition_version not in definition.versions
+    ):
         return
     state.ended.pop(event.instance_id, None)
     kept = event.snapshot
