@@ -257,7 +257,7 @@ class Leader:
         while True:
             entries = await self.streams.inbox.read(self._cursor, 100, block_ms=1_000 if self.decides else 0)
             if not self.decides:
-                await asyncio.sleep(0.002)
+                await asyncio.sleep(0.002)  # held back on purpose
                 continue
             for entry in entries:
                 if entry.command is not None:

@@ -249,7 +249,7 @@ class FakeWorker:
                 registry = {suffix: decode_stream_info(data) for suffix, data in found.items()}
             if registry:
                 await self._take(list(registry))
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)  # the pace of a worker that a person would not notice
 
     async def _take(self, suffixes: list[str]) -> None:
         answer = await self.streams.dispatch.take(self.name, suffixes, self.slots)
