@@ -4,10 +4,14 @@ from collections import Counter
 from collections.abc import AsyncIterator
 
 import pytest
+from msgspec import structs
 from tests.ticker.house import ACTOR, TENANT, FakeWorker, House, memory_house, never, running, spec
 
 from taskservice.domain import commands as c
 from taskservice.domain import events as e
+from taskservice.domain.event_codec import decode_event
+from taskservice.domain.evolve import evolve, fold_cursor
+from taskservice.domain.state import State
 from taskservice.testing.waiting import wait_until
 
 
@@ -182,3 +186,33 @@ async def test_another_redis_ends_the_leadership(house: House) -> None:
 
     await wait_until(second_epoch, "a new epoch begins on the new Redis")
     assert first.ticker.state is not None
+
+
+async def test_standby_and_former_leader_hold_what_the_log_folds_to(house: House) -> None:
+    first = house.start("first")
+    await wait_until(lambda: first.leads, "first leads")
+    second = house.start("second")
+    await house.create("d1", spec())
+    await house.create("d2", spec(overlap_policy="SKIP", task_handler="nobody-has-it"))
+    async with running(FakeWorker(house.connect(), "w1")) as worker:
+        await wait_until(lambda: len(worker.taken) >= 10, "ten runs")
+        stop = c.StopScheduler(id=house.new_id(), tenant_id=TENANT, actor=ACTOR)
+        await house.submit(stop)
+        await house.submit(c.RestartScheduler(id=house.new_id(), tenant_id=TENANT, actor=ACTOR))
+        await wait_until(lambda: count(house, e.AttemptSucceeded, len(worker.taken)), "what was taken has ended")
+
+    async def at_rest() -> bool:
+        head = (await house.log())[-1].position
+        states = [process.ticker.state for process in (first, second)]
+        return all(state is not None and state.position == head for state in states)
+
+    await wait_until(at_rest, "both are at the log's head")
+    expected = State(partition=0)
+    for entry in await house.log():
+        evolve(expected, decode_event(entry.event), entry.epoch, entry.position)
+        fold_cursor(expected, entry.cursor)
+    for process in (first, second):
+        held = process.ticker.state
+        assert held is not None
+        cursor = expected.cursor if process.leads else held.cursor  # a leader keeps its cursor elsewhere
+        assert structs.replace(held, journal=None, cursor=cursor) == expected

@@ -150,6 +150,7 @@ class Ticker:
                 attempt += 1
                 await self._pause(stop, wait_s)
                 continue
+            gc.unfreeze()  # of a state that was dropped
             gc.collect()
             gc.freeze()  # a full collection over a million definitions would be a pause of 0.3 s
             self._log.info(

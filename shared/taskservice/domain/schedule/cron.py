@@ -47,15 +47,30 @@ def cron_schedule(expression: str, dialect: CronDialect | None, time_zone: str, 
 class Cron:
     """The instants that an expression names in a zone, up to the end of the year 2099."""
 
-    __slots__ = ("_follows_real_time", "_readings", "_zone")
+    __slots__ = ("_asked", "_follows_real_time", "_found", "_readings", "_zone")
 
     def __init__(self, parsed: ParsedCron, zone: ZoneInfo) -> None:
         self._readings = _Readings(parsed)
         self._zone = zone
         self._follows_real_time = parsed.follows_real_time
+        self._asked = 0
+        self._found: int | None = 0
 
     def next_after(self, instant: int) -> int | None:
-        """The first instant strictly after `instant`; both in milliseconds."""
+        """The first instant strictly after `instant`; both in milliseconds.
+
+        The last answer is kept: between what was asked and what was found lies no other instant, so that a million
+        definitions that share an expression cost one search.
+        """
+        if self._asked <= instant and (self._found is None or instant < self._found):
+            return self._found
+        found = self._search(instant)
+        if found != self._found or instant < self._asked:
+            self._asked = instant
+        self._found = found
+        return found
+
+    def _search(self, instant: int) -> int | None:
         second = instant // 1000
         if second > _LAST_READING:
             return None
