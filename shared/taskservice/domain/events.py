@@ -44,9 +44,6 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_f
     traceparent: str | None = None
 
 
-# --- the partition -----------------------------------------------------------------------------------------------
-
-
 class DecisionSettings(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The deployment's settings that decisions depend on; in the log, so that replay needs nothing else."""
 
@@ -118,9 +115,6 @@ class CommandRejected(Event, frozen=True, kw_only=True, tag=True, gc=False):
     current_status: str | None = None
 
 
-# --- definitions -------------------------------------------------------------------------------------------------
-
-
 class DefinitionCreated(Event, frozen=True, kw_only=True, tag=True, gc=False):
     """Version 1 exists; it governs the instants after `effective_at`."""
 
@@ -177,9 +171,6 @@ class FireSkipped(Event, frozen=True, kw_only=True, tag=True, gc=False):
     last: int
     count: int = 1
     blocked_by: str | None = None
-
-
-# --- instances ---------------------------------------------------------------------------------------------------
 
 
 class InstanceScheduled(Event, frozen=True, kw_only=True, tag=True, gc=False):
