@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+from tests.localstack.living import runs
 
 from taskservice.clock import SystemClock
 from taskservice.localstack.supervisor import BecameReady, Died, Happening, ProcessSpec, Started, Supervisor
@@ -25,15 +26,6 @@ def spec(tmp_path: Path, name: str, code: str, answers: Callable[[], bool] = lam
         name=name, role="worker", command=[sys.executable, "-c", code], log=tmp_path / f"{name}.log", answers=answers,
         stop_grace_s=0.3,
     )  # fmt: skip
-
-
-def runs(pid: int) -> bool:
-    """Whether a process of that id runs; a zombie does not."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return False
-    return state != "Z"
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tests.localstack.living import runs
 
 from taskservice.localstack.stack_file import Stack, StackFile
 from taskservice.testing.waiting import wait_until_blocking
@@ -25,15 +26,6 @@ CLEAN_ENVIRONMENT = {
 ROLES = ["redis", "mysql", "api", "ticker", "ticker", "worker", "projector"]
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
-
-
-def runs(pid: int) -> bool:
-    """Whether a process of that id runs; a zombie does not."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return text.rpartition(")")[2].split()[0] != "Z"
 
 
 @contextmanager
