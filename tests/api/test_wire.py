@@ -12,6 +12,7 @@ from taskservice.api.wire.cursors import make_cursor, read_cursor
 from taskservice.api.wire.json_text import MAX_DEPTH, parse_json
 from taskservice.api.wire.problems import ProblemError
 from taskservice.api.writes.idempotency import body_hash
+from taskservice.testing.waiting import wait_until
 
 
 @pytest.mark.parametrize(
@@ -125,8 +126,7 @@ async def test_what_is_asked_while_a_call_runs_is_the_next_one_and_is_read_anew(
     counting.gate.clear()
     values = Coalesced(counting.load, most=2)
     first = [asyncio.ensure_future(values.get(1))]
-    while not counting.calls:
-        await asyncio.sleep(0)
+    await wait_until(lambda: counting.calls, "the call begins")
     later = [asyncio.ensure_future(values.get(key)) for key in (1, 2, 3)]
     counting.gate.set()
 
@@ -149,8 +149,7 @@ async def test_a_caller_that_goes_away_takes_nothing_from_the_others() -> None:
     counting.gate.clear()
     values = Coalesced(counting.load)
     gone, stays = asyncio.ensure_future(values.get(1)), asyncio.ensure_future(values.get(1))
-    while not counting.calls:
-        await asyncio.sleep(0)
+    await wait_until(lambda: counting.calls, "the call begins")
     gone.cancel()
     counting.gate.set()
 
