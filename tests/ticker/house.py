@@ -41,6 +41,7 @@ from taskservice.ticker.ticker import Outside, Ticker
 TENANT = "default"
 ACTOR = e.Actor(type="api_key", id="key-1")
 HANDLER = "noop"
+TAKE_BLOCK_MS = 20
 
 
 def spec(**members: object) -> DefinitionSpec:
@@ -252,7 +253,7 @@ class FakeWorker:
             await asyncio.sleep(0.01)  # the pace of a worker that a person would not notice
 
     async def _take(self, suffixes: list[str]) -> None:
-        answer = await self.streams.dispatch.take(self.name, suffixes, self.slots)
+        answer = await self.streams.dispatch.take(self.name, suffixes, self.slots, TAKE_BLOCK_MS)
         if not isinstance(answer, Taken):
             return
         items: list[Finish] = []

@@ -79,8 +79,11 @@ async def test_an_entry_that_is_half_done_is_read_again_and_goes_on_where_it_was
 async def test_it_never_holds_more_than_two_pages() -> None:
     async with reading(Desk(entries=20)) as desk:
         await wait_until(lambda: desk.wakes == 2, "two pages")
-        await asyncio.sleep(0)
+        asked = desk.streams.faults.seen.count("inbox.read")
+        desk.decide_all()  # makes room, so that reading goes on: now, and not before
         assert desk.intake.read_id == f"{NOW + 4}-0"
+        await wait_until(lambda: desk.wakes == 4, "two more pages")
+        assert desk.streams.faults.seen.count("inbox.read") == asked + 2
 
 
 async def test_a_proof_holds_once_what_was_there_is_decided() -> None:

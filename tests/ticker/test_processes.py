@@ -117,3 +117,34 @@ async def test_a_killed_leader_and_a_terminated_one_lose_and_double_nothing(
     log = await house.log()
     assert [entry.position for entry in log] == list(range(1, len(log) + 1))
     await house.client.close()
+
+
+async def test_a_leader_that_stood_still_writes_nothing_any_more_and_stands_by(
+    processes: Processes, redis_url: str, mysql_url: str
+) -> None:
+    await migrate(mysql_url)
+    house = House(connect=lambda: RedisStreams(redis_url, Keys(0)))
+    processes.start("one")
+    processes.start("two")
+    await processes.ready("one", "two")
+    await house.create("d1", spec(interval_ms=200))
+    await wait_until(lambda: count(house, e.InstanceScheduled, 3), "three fires", timeout_s=20)
+
+    frozen = processes.leader()
+    assert frozen is not None
+    processes.running[frozen].send_signal(signal.SIGSTOP)
+    before = len(await scheduled(house))
+    await wait_until(lambda: count(house, e.InstanceScheduled, before + 10), "another one fires", timeout_s=20)
+    processes.running[frozen].send_signal(signal.SIGCONT)
+    await processes.ready(frozen)
+    before = len(await scheduled(house))
+    await wait_until(lambda: count(house, e.InstanceScheduled, before + 10), "it fires on", timeout_s=20)
+
+    log = await house.log()
+    assert [entry.position for entry in log] == list(range(1, len(log) + 1))
+    assert [entry.epoch for entry in log] == sorted(entry.epoch for entry in log)
+    fires = [event.fire_time for event in await scheduled(house)]
+    assert fires == list(range(fires[0], fires[0] + 200 * len(fires), 200))
+    assert processes.running[frozen].poll() is None
+    assert processes.leader() not in {None, frozen}
+    await house.client.close()
