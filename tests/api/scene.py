@@ -5,31 +5,21 @@ as ticker and projector do.
 """
 
 import asyncio
-import hashlib
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
 import msgspec
+from tests.api.reads import TENANT, MemoryReads, key_of
 
 from taskservice.api.app import create_app
 from taskservice.api.metrics import Metrics
 from taskservice.api.parts import Parts, Patience
 from taskservice.api.ports import (
-    CheckpointRow,
     CommandRow,
-    DefinitionFilter,
-    DefinitionRow,
-    InstanceFilter,
-    InstanceRow,
-    KeyRecord,
-    LogFilter,
-    LogRow,
-    StorageDown,
-    TenantRow,
 )
 from taskservice.api.tenants import TenantBook
 from taskservice.clock import SystemClock
@@ -43,8 +33,7 @@ from taskservice.domain.definition.spec import DefinitionSpec
 from taskservice.domain.dispatch import stream_suffix
 from taskservice.domain.event_codec import decode_event
 from taskservice.domain.evolve import evolve
-from taskservice.domain.logs import LOG_LEVELS
-from taskservice.domain.state import Definition, Instance, InstanceStatus, Journal, State
+from taskservice.domain.state import Journal, State
 from taskservice.domain.status import PartitionStatus, encode_status
 from taskservice.domain.workers import HandlerInfo, WorkerInfo, encode_worker
 from taskservice.streams.batches import Beat
@@ -52,174 +41,10 @@ from taskservice.streams.keys import Keys
 from taskservice.streams.memory import MemoryServer, MemoryStreams
 
 PREFIX = "/api/v1/tasks"
-TENANT = "default"
-OTHER = "other"
+__all__ = ["PREFIX", "TENANT", "Leader", "MemoryReads", "Scene", "definition", "key_of", "new_scene", "running"]
 OPEN = ("/api/", "/health/", "/metrics", "/problems/", "/openapi.json", "/nowhere")
 """Paths that `Scene.call` leaves as they are."""
-CALLERS = {
-    "viewer": (TENANT, "VIEWER", False),
-    "operator": (TENANT, "OPERATOR", False),
-    "admin": (TENANT, "ADMIN", False),
-    "foreign": (OTHER, "ADMIN", False),
-    "platform": (TENANT, "ADMIN", True),
-    "viewer_platform": (TENANT, "VIEWER", True),
-}
 QUICK = Patience(looks_ms=(20, 60, 150), read_ms=150)
-
-
-def key_of(caller: str) -> str:
-    return f"tsk_{caller}"
-
-
-@dataclass
-class MemoryReads:
-    """The read model in dictionaries. `down`: the database does not answer."""
-
-    down: bool = False
-    calls: list[str] = field(default_factory=list)
-    position: int = 0
-    stopped_at: int | None = None
-    kept_definitions: dict[str, Definition] = field(default_factory=dict)
-    kept_instances: dict[str, Instance] = field(default_factory=dict)
-    specs: dict[tuple[str, int], Any] = field(default_factory=dict)
-    results: dict[str, bytes] = field(default_factory=dict)
-    kept_commands: dict[str, CommandRow] = field(default_factory=dict)
-    lines: list[LogRow] = field(default_factory=list)
-    kept_tenants: list[TenantRow] = field(default_factory=list)
-    revoked: set[str] = field(default_factory=set)
-
-    async def _ask(self, what: str) -> None:
-        self.calls.append(what)
-        await asyncio.sleep(0)
-        if self.down:
-            raise StorageDown("no answer in time")
-
-    async def api_keys(self) -> Sequence[KeyRecord]:
-        await self._ask("api_keys")
-        return [
-            KeyRecord(
-                id=f"key-{caller}",
-                tenant_id=tenant,
-                role=role,  # type: ignore[arg-type]
-                platform=platform,
-                key_sha256=hashlib.sha256(key_of(caller).encode()).hexdigest(),
-            )
-            for caller, (tenant, role, platform) in CALLERS.items()
-            if caller not in self.revoked
-        ]
-
-    async def tenants(self) -> Sequence[TenantRow]:
-        await self._ask("tenants")
-        return self.kept_tenants
-
-    async def checkpoint(self, partition: int) -> CheckpointRow:
-        await self._ask("checkpoint")
-        return CheckpointRow(partition=partition, position=self.position, epoch=1, stopped_at=self.stopped_at)
-
-    async def commands(self, ids: Sequence[str]) -> Mapping[str, CommandRow]:
-        await self._ask("commands")
-        return {one: self.kept_commands[one] for one in ids if one in self.kept_commands}
-
-    async def definitions_by_id(self, ids: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], DefinitionRow]:
-        await self._ask("definitions_by_id")
-        found = ((key, self.kept_definitions.get(key[1])) for key in ids)
-        return {key: self._row(one) for key, one in found if one is not None and one.tenant_id == key[0]}
-
-    async def definitions(
-        self, tenant_id: str, wanted: DefinitionFilter, after: str | None, limit: int
-    ) -> Sequence[DefinitionRow]:
-        await self._ask("definitions")
-        rows = [self._row(one) for one in self._matching(tenant_id, wanted)]
-        return [row for row in rows if after is None or row.definition.id < after][:limit]
-
-    async def count_definitions(self, tenant_id: str, wanted: DefinitionFilter, most: int) -> int:
-        await self._ask("count_definitions")
-        return min(most, len(self._matching(tenant_id, wanted)))
-
-    async def instances_by_id(self, ids: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], InstanceRow]:
-        await self._ask("instances_by_id")
-        found = ((key, self.kept_instances.get(key[1])) for key in ids)
-        return {key: self._instance_row(one) for key, one in found if one is not None and one.tenant_id == key[0]}
-
-    async def instances(
-        self, tenant_id: str, wanted: InstanceFilter, after: str | None, limit: int, *, oldest_first: bool = False
-    ) -> Sequence[InstanceRow]:
-        await self._ask("instances")
-        rows = sorted(self._of(tenant_id, wanted), key=lambda one: one.id, reverse=not oldest_first)
-        if after is not None:
-            rows = [one for one in rows if (one.id > after if oldest_first else one.id < after)]
-        return [self._instance_row(one) for one in rows[:limit]]
-
-    async def count_instances(self, tenant_id: str, wanted: InstanceFilter, most: int) -> int:
-        await self._ask("count_instances")
-        return min(most, len(self._of(tenant_id, wanted)))
-
-    async def instance_statuses(self, tenant_id: str, ids: Sequence[str]) -> Mapping[str, InstanceStatus]:
-        await self._ask("instance_statuses")
-        kept = self.kept_instances
-        return {one: kept[one].status for one in ids if one in kept and kept[one].tenant_id == tenant_id}
-
-    async def active_by_definition(self, definition_ids: Sequence[str]) -> Mapping[str, int]:
-        await self._ask("active_by_definition")
-        held = [one.definition_id for one in self.kept_instances.values() if one.entry_position and one.is_open]
-        return {one: held.count(one) for one in definition_ids}
-
-    async def logs(
-        self, tenant_id: str, instance_id: str, wanted: LogFilter, after: tuple[int, int] | None, limit: int
-    ) -> Sequence[LogRow]:
-        await self._ask("logs")
-        least = LOG_LEVELS.index(wanted.level)
-        lines = [
-            line
-            for line in self.lines
-            if line.instance_id == instance_id
-            and LOG_LEVELS.index(line.level) >= least
-            and (wanted.attempt is None or line.attempt == wanted.attempt)
-            and (wanted.q is None or wanted.q in line.message)
-            and (after is None or (line.attempt, line.sequence) > after)
-        ]
-        return lines[:limit]
-
-    def _row(self, one: Definition) -> DefinitionRow:
-        last = self.kept_instances.get(one.last_instance_id)
-        return DefinitionRow(definition=one, last_status=None if last is None else last.status)
-
-    def _matching(self, tenant_id: str, wanted: DefinitionFilter) -> list[Definition]:
-        found = [
-            one
-            for one in self.kept_definitions.values()
-            if one.tenant_id == tenant_id
-            and one.deleted_at is None
-            and (wanted.q is None or wanted.q in one.spec.task_name)
-            and (wanted.key is None or wanted.key == one.spec.key)
-            and (wanted.status is None or (wanted.status == "ENABLED") == one.enabled)
-            and (wanted.task_handler is None or wanted.task_handler == one.spec.task_handler)
-            and wanted.labels.items() <= one.spec.labels.items()
-        ]
-        return sorted(found, key=lambda one: one.id, reverse=True)
-
-    def _of(self, tenant_id: str, wanted: InstanceFilter) -> list[Instance]:
-        return [
-            one
-            for one in self.kept_instances.values()
-            if one.tenant_id == tenant_id
-            and (wanted.definition_id is None or wanted.definition_id == one.definition_id)
-            and (not wanted.statuses or one.status in wanted.statuses)
-            and (wanted.origin is None or wanted.origin == one.origin)
-        ]
-
-    def _instance_row(self, one: Instance) -> InstanceRow:
-        spec = self.specs[one.definition_id, one.definition_version]
-        result = self.results.get(one.id)
-        return InstanceRow(
-            instance=one,
-            task_name=spec.task_name,
-            task_handler=spec.task_handler,
-            queue=spec.queue,
-            priority=spec.priority,
-            params=one.params if one.params is not None else spec.task_params,
-            result=None if result is None else msgspec.Raw(result),
-        )
 
 
 class Leader:

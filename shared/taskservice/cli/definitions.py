@@ -45,6 +45,23 @@ def apply(settings: Settings, file: Path, *, dry_run: bool) -> None:
         raise click.ClickException("nothing was changed: see the faults above")
 
 
+@command.command("list")
+@settings_options
+def show(settings: Settings) -> None:
+    """Show the definitions of the API key's tenant, newest first."""
+    try:
+        asyncio.run(_list(settings))
+    except ClientError as error:
+        raise click.ClickException(str(error)) from None
+
+
+async def _list(settings: Settings) -> None:
+    async with Client(settings.client.url, settings.client.api_key) as client:
+        async for one in client.all_definitions():
+            state = (one.next_fire_at or "no next fire") if one.enabled else "disabled"
+            click.echo(f"{one.id}  {one.schedule_type:<11}  {state:<24}  {one.task_name} ({one.key or 'no key'})")
+
+
 def read_entries(file: Path) -> list[Any]:
     """The definitions of a file.
 

@@ -1,7 +1,7 @@
 """Outcomes as answers."""
 
 from taskservice.api.ports import CommandRow
-from taskservice.api.wire.problems import PROBLEMS, ProblemError
+from taskservice.api.wire.problems import PROBLEMS, ProblemError, not_found
 
 READ_MODEL_RETRY_MS = 1_000
 LIMIT_RETRY_MS = 5_000
@@ -19,6 +19,8 @@ def accepted(row: CommandRow) -> CommandRow:
 
 def rejection(row: CommandRow) -> ProblemError:
     """The problem that a rejected command answers with, then and on every repetition."""
+    if row.code == "not-found":  # as of an id that was never looked up
+        return not_found()
     code = row.code if row.code in PROBLEMS else "internal"
     retry_after_ms = None
     if code == "read-model-behind":
@@ -27,7 +29,7 @@ def rejection(row: CommandRow) -> ProblemError:
         retry_after_ms = LIMIT_RETRY_MS
     return ProblemError(
         code,
-        "There is no such resource." if code == "not-found" else row.detail,
+        row.detail,
         current_status=row.current_status,
         current_version=row.current_version,
         command_id=row.id,
