@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 from random import Random
 
 import pytest
@@ -12,6 +13,8 @@ from taskservice.domain.logs import LogBatch, LogLine, encode_log_batch
 from taskservice.storage.checkpoints import read_checkpoint
 from taskservice.storage.database import Database
 from taskservice.storage.verify import Difference, Report, verify
+from taskservice.storage.verify.live_log import compare_log
+from taskservice.streams.answers import LogEntry
 from taskservice.streams.bundle import RedisStreams
 
 INSTANCE = "01912345-6789-8abc-8def-0123456789ab"
@@ -225,10 +228,72 @@ async def test_every_changed_byte_of_a_segment_shows(projected: Database, table:
     assert (await found_by(projected))[0].clean
 
 
-async def test_the_command_ends_with_status_1_and_prints_what_differs(projected: Database, mysql_url: str) -> None:
+async def live_log(streams: RedisStreams) -> AsyncIterator[list[LogEntry]]:
+    yield await streams.log.read("0-0", 100)
+    yield await streams.log.read((await streams.log.read("0-0", 100))[-1].id, 100_000)
+
+
+async def log_differences(database: Database, streams: RedisStreams) -> tuple[int, list[Difference]]:
+    differences: list[Difference] = []
+    compared = await compare_log(database, Report(differences.append), 0, live_log(streams))
+    return compared, differences
+
+
+async def test_the_log_in_redis_equals_the_archive_where_both_have_it(
+    projected: Database, streams: RedisStreams, append: Append
+) -> None:
+    position = (await read_checkpoint(projected, 0)).position
+    head = await streams.log.head()
+    assert head is not None
+    await append([LogEntry(head.epoch, position + 1, b"not archived yet", None)])
+
+    assert await log_differences(projected, streams) == (position, [])
+
+
+async def test_an_event_that_differs_between_log_and_archive_shows(
+    projected: Database, streams: RedisStreams, append: Append
+) -> None:
+    position = (await read_checkpoint(projected, 0)).position
+    entries = await streams.log.read("0-0", 100_000)
+    await streams.commands.call("DEL", streams.keys.events)
+    entries[3] = LogEntry(entries[3].epoch, entries[3].position, entries[3].event + b" ", entries[3].cursor)
+    await append(entries)
+
+    compared, differences = await log_differences(projected, streams)
+
+    assert compared == position
+    assert [(one.table, one.id, one.column) for one in differences] == [("log", "0/4", "event")]
+
+
+async def test_a_log_that_begins_after_the_archives_end_shows(
+    projected: Database, streams: RedisStreams, append: Append
+) -> None:
+    position = (await read_checkpoint(projected, 0)).position
+    await streams.commands.call("DEL", streams.keys.events)
+    await append([LogEntry(1_000, position + 5 + n, b"{}", None) for n in range(200)])
+
+    compared, differences = await log_differences(projected, streams)
+
+    assert compared == 0
+    assert [(one.table, one.id, one.expected, one.found) for one in differences] == [
+        ("log", f"0/{position + 1}", "a row", "no row")
+    ]
+
+
+async def test_the_command_ends_with_status_1_and_prints_what_differs(
+    projected: Database, mysql_url: str, redis_url: str
+) -> None:
+    places = [f"taskservice.mysql.url={mysql_url}", f"taskservice.redis.url={redis_url}"]
+
     def run() -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "taskservice.cli.main", "verify", "--set", f"taskservice.mysql.url={mysql_url}"],
+            [
+                sys.executable,
+                "-m",
+                "taskservice.cli.main",
+                "verify",
+                *(part for place in places for part in ("--set", place)),
+            ],
             capture_output=True,
             text=True,
             timeout=60,

@@ -105,6 +105,7 @@ class Projector:
         self._writer = ProjectionWriter(database, partition)
         self._wake = asyncio.Event()
         self._life: _Life | None = None
+        self._pause_s = FIRST_PAUSE_S
 
     def ready(self) -> Mapping[str, bool]:
         """What must hold for this projector to do its work; a standby is ready as well."""
@@ -173,8 +174,10 @@ class Projector:
         except (StorageError, StreamsError) as error:
             if isinstance(error, StorageError):
                 self._metrics.database_up = False
-            log.warning("the projector can't work; trying again", error=str(error))
-            await asyncio.sleep(FIRST_PAUSE_S)
+            if self._pause_s == FIRST_PAUSE_S:
+                log.warning("the projector can't work; trying again", error=str(error))
+            await asyncio.sleep(self._pause_s)
+            self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
         finally:
             self._metrics.working = False
             self._life = None
@@ -198,6 +201,7 @@ class Projector:
         self._metrics.loads += 1
         self._metrics.working = self._metrics.database_up = True
         self._metrics.position = self._metrics.read_position = checkpoint.position
+        self._pause_s = FIRST_PAUSE_S
         log.info("loaded", position=checkpoint.position, definitions=len(state.definitions), open=len(state.instances))
         self._life = _Life(
             Batching(state, mark_of(checkpoint), self._clock),
