@@ -160,7 +160,8 @@ class Database:
         try:
             async with asyncio.timeout(self._limits.connect_s):
                 raw = await aiomysql.connect(**self._target)
-        except (TimeoutError, pymysql.err.Error, OSError, asyncio.IncompleteReadError) as error:
+        except (TimeoutError, pymysql.err.Error, OSError, asyncio.IncompleteReadError, RuntimeError) as error:
+            # RuntimeError: the peer was gone before aiomysql could ask the transport for its socket
             raise sort_error(error) or Unavailable(str(error)) from error
         return Connection(raw, self._limits)
 
