@@ -220,10 +220,11 @@ class FakeWorker:
     streams: Streams
     name: str
     slots: int = 10
-    isolation: str = "ASYNC"
     alive: bool = True
     silent: bool = False
     """Takes, and never reports."""
+    not_pending: tuple[str, ...] = ()
+    """What it says of entries that it runs and that are not pending to it any more."""
     beats: int = 0
     taken: list[WorkOrder] = field(default_factory=list)
 
@@ -241,6 +242,7 @@ class FakeWorker:
                 node="here",
                 version="1",
                 started_at=0,
+                not_pending=self.not_pending,
             )
             beat = Beat(worker=self.name, value=encode_worker(info), first=self.beats == 1, known_rev=rev)
             answer = await self.streams.beats.beat(beat)

@@ -213,3 +213,27 @@ async def test_a_lost_group_is_recovered_and_open_runs_are_tried_again(house: Ho
     assert [event.reason for event in events if isinstance(event, e.AttemptLost)] == ["recovery"]
     assert house.epochs.recoveries_begun
     assert first.leads
+
+
+async def test_a_run_that_is_not_pending_to_its_worker_any_more_is_a_loss(house: House) -> None:
+    """Redis came back without the delivery: nobody would ever report the run's end."""
+    house.start("first")
+    await house.create("d1", never())
+    silent = FakeWorker(house.connect(), "w1", silent=True)
+    async with running(silent):
+        await house.trigger("d1")
+        await wait_until(lambda: silent.taken, "the run is taken")
+        dispatching = next(
+            entry
+            for entry, event in zip(await house.log(), await house.events(), strict=True)
+            if isinstance(event, e.InstanceDispatched) or (isinstance(event, e.InstanceScheduled) and event.dispatched)
+        )
+        assert house.server is not None
+        stream = house.server.streams[Keys(0).dispatch("default:-:noop")]
+        epoch, _, position = dispatching.id.partition("-")
+        stream.acknowledge("workers", (int(epoch), int(position)))
+        silent.not_pending = (dispatching.id,)
+        await wait_until(lambda: count(house, e.RecoveryEnded, 1), "the recovery ends", timeout_s=15)
+    lost = [event for event in await house.events() if isinstance(event, e.AttemptLost)]
+    assert [event.reason for event in lost] == ["recovery"]
+    assert house.epochs.recoveries_begun[0] == 1
