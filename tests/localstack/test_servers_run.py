@@ -33,12 +33,12 @@ def test_the_database_answers_its_own_user(mysql_server: MysqlServer) -> None:
         ) as connection,
         connection.cursor() as cursor,
     ):  # fmt: skip
-        cursor.execute("SELECT @@character_set_server, @@version")
+        cursor.execute("SELECT @@character_set_server, @@tmpdir, @@version")
         row = cursor.fetchone()
 
     assert row is not None
-    assert row[0] == "utf8mb4"
-    assert mysql_server.program.version in row[1]
+    assert row[:2] == ("utf8mb4", str(mysql_server.directory / "tmp"))
+    assert mysql_server.program.version in row[2]
 
 
 def test_the_stacks_database_flushes_at_each_commit(mysql_server: MysqlServer) -> None:

@@ -51,6 +51,11 @@ class MysqlServer:
         return self.directory / "data"
 
     @property
+    def temporary(self) -> Path:
+        """Where it keeps temporary tables."""
+        return self.directory / "tmp"
+
+    @property
     def is_made(self) -> bool:
         """Whether its data folder has been made before."""
         return (self.directory / MADE).exists()
@@ -60,7 +65,7 @@ class MysqlServer:
 
         :raises MissingServerError: when the server's own installer fails; says what it said.
         """
-        self.directory.mkdir(parents=True, exist_ok=True)
+        self.temporary.mkdir(parents=True, exist_ok=True)
         for name in ("password", "root-password"):
             path = self.directory / name
             if not path.exists():
@@ -77,7 +82,7 @@ class MysqlServer:
         The socket is named relative to the data folder: a path of more than 107 bytes would be refused.
         """
         arguments = [
-            *(str(self.program.path), "--no-defaults", f"--datadir={self.data}", *_as_root()),
+            *(str(self.program.path), "--no-defaults", *self._places()),
             *(f"--port={self.port}", f"--bind-address={LOOPBACK}", "--socket=mysql.sock", "--pid-file=mysql.pid"),
             *("--character-set-server=utf8mb4", "--collation-server=utf8mb4_bin", "--skip-name-resolve"),
             *("--skip-log-bin", "--local-infile=0", "--max-connections=300", "--innodb-buffer-pool-size=256M"),
@@ -97,24 +102,22 @@ class MysqlServer:
             return False
         return len(greeting) > 4 and greeting[4] == 10
 
+    def _places(self) -> list[str]:
+        """A folder of its own for temporary tables too: a server that starts removes those that it finds in its own."""
+        return [f"--datadir={self.data}", f"--tmpdir={self.temporary}", *_as_root()]
+
     def _password(self) -> str:
         return (self.directory / "password").read_text(encoding="ascii")
 
     def _initialise(self) -> None:
         if self.program.flavour is Flavour.MARIADB:
             command = [
-                *(str(_mariadb_installer(self.program.path)), "--no-defaults", f"--datadir={self.data}", *_as_root()),
+                *(str(_mariadb_installer(self.program.path)), "--no-defaults", *self._places()),
                 *("--skip-test-db", "--auth-root-authentication-method=socket", "--skip-name-resolve"),
             ]
         else:
             command = [
-                *(
-                    str(self.program.path),
-                    "--no-defaults",
-                    "--initialize-insecure",
-                    f"--datadir={self.data}",
-                    *_as_root(),
-                ),
+                *(str(self.program.path), "--no-defaults", "--initialize-insecure", *self._places()),
             ]
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=INITIALISE_TIMEOUT_S, check=False
