@@ -241,14 +241,15 @@ def definition(**members: Any) -> dict[str, Any]:
     return {name: value for name, value in (body | members).items() if value is not ...}
 
 
-def new_scene() -> Scene:
+def new_scene(partitions: int = 1) -> Scene:
+    """An api over so many partitions; the leader is that of partition 0."""
     clock = SystemClock()
     server = MemoryServer(clock)
     keys = Keys(0)
     reads = MemoryReads()
     parts = Parts(
         reads=reads,
-        streams=[MemoryStreams(server, keys)],
+        streams=[MemoryStreams(server, Keys(number)) for number in range(partitions)],
         clock=clock,
         random_bytes=os.urandom,
         tenants=TenantBook(reads, queues=("default",), time_zone="UTC"),

@@ -2,7 +2,9 @@
 
 import math
 
-from tests.api.scene import Scene
+from tests.api.scene import Scene, new_scene, running
+
+from taskservice.domain.commands import StopScheduler, decode_command
 
 
 def metric(text: str, name: str) -> float:
@@ -109,3 +111,15 @@ async def test_running_is_the_list_of_what_runs(scene: Scene) -> None:
     answer = await scene.call("GET", "/scheduler/running")
 
     assert answer.json() == {"items": [], "nextCursor": None}
+
+
+async def test_stop_goes_to_the_leader_of_every_partition() -> None:
+    async with running(new_scene(partitions=3)) as scene:
+        answer = await scene.call("POST", "/scheduler/stop", caller="platform", headers={"Prefer": "respond-async"})
+
+        assert answer.status_code == 202
+        for streams in scene.parts.streams:
+            (entry,) = await streams.inbox.read("0-0", 10)
+            assert isinstance(decode_command(entry.command or b""), StopScheduler)
+        where = answer.headers["location"]
+        assert (await scene.call("GET", where, caller="platform")).status_code == 200

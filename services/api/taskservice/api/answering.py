@@ -37,9 +37,10 @@ def no_parameters(request: ApiRequest) -> None:
     Query(request.query_params.multi_items()).finish()
 
 
-async def send(request: ApiRequest, command: AnyCommand) -> CommandRow | Undecided:
+async def send(request: ApiRequest, command: AnyCommand, partition: int | None = None) -> CommandRow | Undecided:
     """Submit a command, with the request's idempotency key on POST, and wait for its outcome.
 
+    :param partition: whose leader decides; None = that of the tenant.
     :raises ProblemError: what the gateway raises, and the rejection.
     """
     client_key = read_key(request.headers.get(HEADER)) if request.method == "POST" else None
@@ -48,6 +49,7 @@ async def send(request: ApiRequest, command: AnyCommand) -> CommandRow | Undecid
         body_sha=body_hash(request.method, request.url.path, request.scope["query_string"], await request.body()),
         client_key=client_key,
         respond_async=prefers_async(request),
+        partition=partition,
     )
     return sent if isinstance(sent, Undecided) else accepted(sent)
 

@@ -25,12 +25,11 @@ async def get_command(request: ApiRequest, command_id: FromPath[str]) -> Respons
         if row.tenant_id != request.tenant_id:
             raise not_found()
         return Response(command_view(row, request.facts.request_id), headers=reading.headers)
-    inbox = parts.streams[parts.partition(request.tenant_id)].inbox
     try:
-        known = await inbox.command_known(request.tenant_id, command_id)
+        known = [await one.inbox.command_known(request.tenant_id, command_id) for one in parts.streams]
     except StreamsError:
         raise storage_unavailable("The inbox") from None
-    if known is None:
+    if not any(known):
         raise not_found()
     return Response(pending_view(command_id, None, None), headers=reading.headers)
 

@@ -1,18 +1,20 @@
 """GET /scheduler/status, /scheduler/running; POST /scheduler/stop | start | restart."""
 
+import asyncio
+
 from litestar import Response, get, post
 
-from taskservice.api.answering import answer, asking, no_parameters, position_header
+from taskservice.api.answering import asking, no_parameters, not_yet, send
 from taskservice.api.auth import Access
 from taskservice.api.commands.views import CommandView
 from taskservice.api.instances.routes import InstancePage, instance_page
 from taskservice.api.parts import ApiRequest
-from taskservice.api.ports import CommandRow
 from taskservice.api.scheduler.facts import gather_facts
 from taskservice.api.scheduler.views import StatusView, status_view
 from taskservice.api.wire.body import json_object, refuse_unknown
 from taskservice.api.wire.problems import validation_failed
 from taskservice.api.wire.query import Query
+from taskservice.api.writes.gateway import Undecided
 from taskservice.domain.commands import RestartScheduler, StartScheduler, StopScheduler
 from taskservice.domain.schedule.zones import tzdata_version
 
@@ -68,10 +70,13 @@ async def _switch(
     if faults:
         raise validation_failed(*faults)
 
-    async def build(decided: CommandRow) -> Response[StatusView]:
-        return Response(await _status(request), headers=position_header(decided))
-
-    return await answer(request, kind(**asking(request)), build)
+    # Every partition has a leader of its own, and this concerns all of them.
+    commands = [kind(**asking(request)) for _ in request.parts.streams]
+    sent = await asyncio.gather(*(send(request, command, number) for number, command in enumerate(commands)))
+    for command, outcome in zip(commands, sent, strict=True):
+        if isinstance(outcome, Undecided):
+            return not_yet(request, command, outcome.command_id)
+    return Response(await _status(request))
 
 
 async def _status(request: ApiRequest) -> StatusView:

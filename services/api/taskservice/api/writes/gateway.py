@@ -43,15 +43,23 @@ class Gateway:
         self._decisions = decisions
 
     async def send(
-        self, command: AnyCommand, *, body_sha: str, client_key: str | None = None, respond_async: bool = False
+        self,
+        command: AnyCommand,
+        *,
+        body_sha: str,
+        client_key: str | None = None,
+        respond_async: bool = False,
+        partition: int | None = None,
     ) -> Sent:
         """Submit, and wait up to 5 s for the outcome.
 
         :param body_sha: of what must be the same under one `client_key`.
         :param respond_async: do not wait.
+        :param partition: whose leader decides; None = that of the tenant.
         :raises ProblemError: the key was used for another request; Redis is full, or does not answer.
         """
-        partition = partition_of(command.tenant_id, len(self._inboxes))
+        if partition is None:
+            partition = partition_of(command.tenant_id, len(self._inboxes))
         lag = self._backlogs[partition].last
         if lag.overloaded and not isinstance(command, CancelInstance):
             raise ProblemError(
