@@ -115,6 +115,16 @@ def test_a_process_serves_what_the_database_has_and_takes_what_nobody_decides_ye
         )
         assert api.call("POST", "/api/v1/tasks/definitions", late, json=body).status_code == 403
 
+        for content in (b" " * 1_100_000, iter([b" " * 600_000, b" " * 600_000])):
+            large = api.call(
+                "POST",
+                "/api/v1/tasks/definitions",
+                admin,
+                content=content,
+                headers={"Content-Type": "application/json"},
+            )
+            assert (large.status_code, large.json()["code"]) == (413, "body-too-large")
+
         line = api.said("request")
         assert line is not None
         assert {"method", "path", "status", "ms", "request_id"} <= set(line)
