@@ -1,7 +1,9 @@
 """All that the api asks of the database, in one place. Every method may raise `StorageError`."""
 
 from collections.abc import Sequence
+from typing import Final
 
+from taskservice.clock import Clock, SystemClock
 from taskservice.domain.state import InstanceStatus
 from taskservice.storage import checkpoints, keys
 from taskservice.storage.database import Database
@@ -19,12 +21,18 @@ from taskservice.storage.rows import (
     TenantRow,
 )
 
+ACTIVE_FOR_MS: Final = 1_000
+"""How long a count of active instances is good for: it walks over everything that the tenant has open."""
+
 
 class ReadModel:
     """Reads of the tables; see the module."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, clock: Clock | None = None) -> None:
         self._database = database
+        self._clock = clock or SystemClock()
+        self._active: dict[str, tuple[int, int]] = {}
+        """By definition: until when the count is good, and the count."""
 
     async def api_keys(self) -> list[KeyRecord]:
         """Every key that is not revoked."""
@@ -75,8 +83,14 @@ class ReadModel:
         return await instances.statuses(self._database, tenant_id, ids)
 
     async def active_by_definition(self, definition_ids: Sequence[str]) -> dict[str, int]:
-        """How many instances of each of these definitions hold a dispatch entry now."""
-        return await instances.active_by_definition(self._database, definition_ids)
+        """How many instances of each of these definitions hold a dispatch entry; up to a second old."""
+        now = self._clock.monotonic_ms()
+        self._active = {key: value for key, value in self._active.items() if value[0] > now}
+        unknown = [key for key in definition_ids if key not in self._active]
+        counted = await instances.active_by_definition(self._database, unknown)
+        self._active.update((key, (now + ACTIVE_FOR_MS, counted.get(key, 0))) for key in unknown)
+        found = {key: self._active.get(key, (0, 0))[1] for key in definition_ids}
+        return {key: count for key, count in found.items() if count}
 
     async def logs(
         self, tenant_id: str, instance_id: str, wanted: LogFilter, after: tuple[int, int] | None, limit: int
