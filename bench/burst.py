@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx
 from measuring import Counting, cpu_us, median_of, per_run
+from posting import post_all
 
 from taskservice.testing.running_stack import PREFIX, RunningStack, running_stack
 
@@ -58,7 +59,7 @@ async def one_round(stack: RunningStack, way: str) -> tuple[float, dict[str, flo
         if way == "batches":
             await in_batches(client, definition_id)
         else:
-            await singly(client, definition_id)
+            await singly(stack, definition_id)
         while counting.succeeded(definition_id) < RUNS:
             if time.monotonic() - began > PATIENCE_S:
                 raise SystemExit(f"only {counting.succeeded(definition_id)} of {RUNS} ended in {PATIENCE_S} s")
@@ -89,17 +90,13 @@ async def in_batches(client: httpx.AsyncClient, definition_id: str) -> None:
             raise SystemExit(f"a batch was answered {answer.status_code}: {answer.text}")
 
 
-async def singly(client: httpx.AsyncClient, definition_id: str) -> None:
-    """One POST a run, on at most 32 connections."""
-    gate = asyncio.Semaphore(CONNECTIONS)
-
-    async def one() -> None:
-        async with gate:
-            answer = await client.post(f"/definitions/{definition_id}/trigger", json={})
-        if answer.status_code not in {201, 202}:
-            raise SystemExit(f"a trigger was answered {answer.status_code}: {answer.text}")
-
-    await asyncio.gather(*(one() for _ in range(RUNS)))
+async def singly(stack: RunningStack, definition_id: str) -> None:
+    """One POST a run, on 32 connections."""
+    path = f"{PREFIX}/definitions/{definition_id}/trigger"
+    statuses = await post_all(stack.url, stack.facts["apiKey"], path, b"{}", RUNS, CONNECTIONS)
+    refused = [status for status in statuses if status not in {201, 202}]
+    if refused:
+        raise SystemExit(f"{len(refused)} triggers were refused, the first with {refused[0]}")
 
 
 def report(way: str, speeds: list[float], cost: dict[str, float]) -> None:
