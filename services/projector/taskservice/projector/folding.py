@@ -61,6 +61,7 @@ class Folding:
         if not self.entries:
             self.first_ts = event.ts
         self.last_ts = event.ts
+        first_of_it = isinstance(event, e.AttemptSucceeded) and event.instance_id not in self.journal.instances
         evolve(state, event, entry.epoch, position)
         fold_cursor(state, entry.cursor)
         self.entries.append(entry)
@@ -70,7 +71,7 @@ class Folding:
         if isinstance(event, e.InstanceScheduled):
             self._scheduled(event, position)
         elif isinstance(event, e.AttemptSucceeded):
-            self._succeeded(event, position)
+            self._succeeded(event, position, alone=first_of_it)
         else:
             self._other(event, position)
         if event.outcome and event.command_id:
@@ -94,11 +95,13 @@ class Folding:
         if instance is not None and instance.position == position:
             self._counts(instance, event.ts).scheduled += 1
 
-    def _succeeded(self, event: e.AttemptSucceeded, position: int) -> None:
+    def _succeeded(self, event: e.AttemptSucceeded, position: int, *, alone: bool) -> None:
         instance = self.journal.instances.get(event.instance_id)
         if instance is None or instance.position != position or instance.status != "SUCCESS":
             return
         self.changes.endings[instance.id] = Ending(result=_result(event.result))
+        if alone:
+            self.changes.settled.add(instance.id)
         counts = self._counts(instance, event.ts)
         counts.succeeded += 1
         counts.duration_ms_sum += event.ended_at - event.started_at
@@ -116,6 +119,7 @@ class Folding:
             case e.InstanceRetried():
                 if self._touched(event.instance_id, position) is not None:
                     self.changes.endings.pop(event.instance_id, None)
+                    self.changes.settled.discard(event.instance_id)
             case e.FireSkipped():
                 self._skipped(event, position)
             case e.DefinitionCreated() | e.DefinitionUpdated() | e.DefinitionEnabled() | e.DefinitionDisabled():

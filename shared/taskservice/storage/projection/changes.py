@@ -82,6 +82,8 @@ class Changes(msgspec.Struct, kw_only=True):
     instances: dict[str, Instance] = msgspec.field(default_factory=dict)
     endings: dict[str, Ending] = msgspec.field(default_factory=dict)
     """By instance; of those that end in this batch and are not open again at its end."""
+    settled: set[str] = msgspec.field(default_factory=set)
+    """Instances of which this batch holds nothing but one AttemptSucceeded: their rows are there already."""
     definitions: dict[str, Definition] = msgspec.field(default_factory=dict)
     respecified: set[str] = msgspec.field(default_factory=set)
     """Definitions of which more changed than what deciding its instants changes."""

@@ -1,6 +1,8 @@
-"""Text of rows of task_instances, in the order of sql/upsert_instances.sql. The hottest path of the projector.
+"""Text of rows of task_instances. The hottest path of the projector, and of the server, which parses it.
 
-Ids, numbers and enum members come from the leader and can't hold quotes; what people and handlers wrote is escaped.
+Three statements say the same of an instance: all of its columns; those that a plain run has; those that the success of
+a run changes whose row is there. Ids, numbers and enum members come from the leader and can't hold quotes; what people
+and handlers wrote is escaped.
 """
 
 import msgspec
@@ -12,59 +14,82 @@ from taskservice.storage.projection.changes import Ending
 _encode_records = msgspec.json.Encoder().encode
 
 
-def instance_row(instance: Instance, ending: Ending | None) -> str:
-    """The row of an instance.
+def is_plain(instance: Instance, ending: Ending | None) -> bool:
+    """Whether the columns that `plain_row` leaves out have their defaults."""
+    i = instance
+    if i.attempt > 1 or i.failures or i.worker_losses or i.previous_attempts or i.failure_reason is not None:
+        return False
+    if i.not_before is not None or i.cancel_requested_at is not None or i.timeout_kind is not None:
+        return False
+    if i.revoking is not None or i.revoke_asked_at is not None:
+        return False
+    told = i if ending is None else ending
+    return not told.error_type and not told.error_message
+
+
+def plain_row(instance: Instance, ending: Ending | None) -> str:
+    """For upsert_plain_instances."""
+    i = instance
+    created = instant(i.created_at)
+    return (
+        f"('{i.id}','{i.tenant_id}','{i.definition_id}',{text_or_null(i.params)},'{i.status}',{_run_columns(i)},"
+        f"{created},{created if i.updated_at == i.created_at else instant(i.updated_at)},{i.definition_version},"
+        f"'{i.origin}',{created if i.fire_time == i.created_at else instant(i.fire_time)},{i.attempt},{i.next_attempt},"
+        f"{created if i.ready_at == i.created_at else instant(i.ready_at)},{i.entry_epoch},{i.entry_position},"
+        f"{instant_or_null(i.dispatched_at)},{_result(ending)},{_origin_columns(i)},{i.position})"
+    )
+
+
+def settled_row(instance: Instance, ending: Ending | None) -> str:
+    """For settle_instances: of one that succeeded."""
+    i = instance
+    return (
+        f"('{i.id}','{i.status}',{_run_columns(i)},{instant(i.updated_at)},{_result(ending)},{i.position},"
+        "'','','1970-01-01',0,'SCHEDULE','1970-01-01','1970-01-01')"
+    )
+
+
+def full_row(instance: Instance, ending: Ending | None) -> str:
+    """For upsert_instances.
 
     :param ending: of one that has ended; None while it is open.
     """
     i = instance
+    told = i if ending is None else ending
+    return (
+        f"('{i.id}','{i.tenant_id}','{i.definition_id}',{text_or_null(i.params)},'{i.status}',{_run_columns(i)},"
+        f"{i.attempt - 1 if i.attempt > 1 else 0},{filled_or_null(told.error_message)},{instant(i.created_at)},"
+        f"{instant(i.updated_at)},{i.definition_version},'{i.origin}',{instant(i.fire_time)},{i.attempt},"
+        f"{i.next_attempt},{instant(i.ready_at)},{instant_or_null(i.not_before)},{i.entry_epoch},{i.entry_position},"
+        f"{instant_or_null(i.dispatched_at)},{i.failures},{i.worker_losses},{instant_or_null(i.cancel_requested_at)},"
+        f"{_member(i.timeout_kind)},{_member(i.revoking)},{instant_or_null(i.revoke_asked_at)},"
+        f"{_member(i.failure_reason)},{filled_or_null(told.error_type)},{_result(ending)},{_origin_columns(i)},"
+        f"{text(_encode_records(i.previous_attempts).decode()) if i.previous_attempts else 'NULL'},{i.position})"
+    )
+
+
+def _run_columns(i: Instance) -> str:
+    """execution_node, start_time, end_time, execution_duration."""
     started, ended = i.started_at, i.ended_at
-    if ending is None:
-        error_type, error_message, result = filled_or_null(i.error_type), filled_or_null(i.error_message), "NULL"
-    else:
-        error_type, error_message = filled_or_null(ending.error_type), filled_or_null(ending.error_message)
-        result = "NULL" if ending.result is None else text(ending.result.decode())
-    created = instant(i.created_at)
+    if started is None and ended is None and not i.worker:
+        return "NULL,NULL,NULL,NULL"
     return (
-        f"('{i.id}','{i.tenant_id}','{i.definition_id}',{text_or_null(i.params)},'{i.status}',"
-        f"{text(i.worker) if i.worker else 'NULL'},"
-        f"{'NULL' if started is None else instant(started)},{'NULL' if ended is None else instant(ended)},"
-        f"{'NULL' if started is None or ended is None else ended - started},"
-        f"{i.attempt - 1 if i.attempt > 1 else 0},{error_message},{created},"
-        f"{created if i.updated_at == i.created_at else instant(i.updated_at)},{i.definition_version},'{i.origin}',"
-        f"{created if i.fire_time == i.created_at else instant(i.fire_time)},{i.attempt},{i.next_attempt},"
-        f"{created if i.ready_at == i.created_at else instant(i.ready_at)},"
-        f"{instant_or_null(i.not_before)},{i.entry_epoch},{i.entry_position},"
-        f"{instant_or_null(i.dispatched_at)},{_rare_columns(i)},{error_type},{result},{_origin_columns(i)},"
-        f"{i.position})"
+        f"{text(i.worker) if i.worker else 'NULL'},{'NULL' if started is None else instant(started)},"
+        f"{'NULL' if ended is None else instant(ended)},"
+        f"{'NULL' if started is None or ended is None else ended - started}"
     )
-
-
-_NOTHING_RARE = "0,0,NULL,NULL,NULL,NULL,NULL"
-
-
-def _rare_columns(i: Instance) -> str:
-    """Failures … failure_reason, which a run without trouble leaves alone."""
-    if not (i.failures or i.worker_losses or i.failure_reason) and (
-        i.cancel_requested_at is None and i.timeout_kind is None and i.revoking is None and i.revoke_asked_at is None
-    ):
-        return _NOTHING_RARE
-    return (
-        f"{i.failures},{i.worker_losses},{instant_or_null(i.cancel_requested_at)},{_member(i.timeout_kind)},"
-        f"{_member(i.revoking)},{instant_or_null(i.revoke_asked_at)},{_member(i.failure_reason)}"
-    )
-
-
-_NO_ORIGIN = "NULL,NULL,NULL,NULL,NULL"
 
 
 def _origin_columns(i: Instance) -> str:
-    """actor_type … previous_attempts, which a first run of a schedule has none of."""
-    if i.actor is None and not i.command_id and i.traceparent is None and not i.previous_attempts:
-        return _NO_ORIGIN
+    """actor_type, actor_id, command_id, traceparent: of runs that somebody asked for."""
+    if i.actor is None and not i.command_id and i.traceparent is None:
+        return "NULL,NULL,NULL,NULL"
     actor = "NULL,NULL" if i.actor is None else f"{text(i.actor.type)},{text(i.actor.id)}"
-    records = text(_encode_records(i.previous_attempts).decode()) if i.previous_attempts else "NULL"
-    return f"{actor},{filled_or_null(i.command_id)},{text_or_null(i.traceparent)},{records}"
+    return f"{actor},{filled_or_null(i.command_id)},{text_or_null(i.traceparent)}"
+
+
+def _result(ending: Ending | None) -> str:
+    return "NULL" if ending is None or ending.result is None else text(ending.result.decode())
 
 
 def _member(value: str | None) -> str:

@@ -10,7 +10,7 @@ from taskservice.storage.archive import Entry, EventSegment, LogSegment, pack_ev
 from taskservice.storage.literals import Instant, Value
 from taskservice.storage.projection import row_text
 from taskservice.storage.projection.changes import Changes, Ending
-from taskservice.storage.projection.instance_text import instance_row
+from taskservice.storage.projection.instance_text import full_row, is_plain, plain_row, settled_row
 from taskservice.storage.rows import CheckpointRow
 from taskservice.storage.statements import around_rows, filled, statement
 
@@ -137,19 +137,29 @@ def _tables(changes: Changes) -> Iterator[tuple[str, list[str]]]:
     yield "upsert_definition_progress", [row_text.progress_row(one) for one in moved]
     versions = sorted(changes.versions, key=lambda one: (one.definition_id, one.version))
     yield "upsert_versions", [row_text.version_row(one) for one in versions]
-    yield "upsert_instances", _instances(changes)
+    yield from _instances(changes)
     commands = sorted(changes.commands, key=lambda one: one.id)
     yield "insert_commands", [row_text.command_row(one) for one in commands]
     yield "add_stats", [row_text.counts_row(key, changes.counts[key]) for key in sorted(changes.counts)]
     yield "insert_logs", [row_text.line_row(changes.lines[key]) for key in sorted(changes.lines)]
 
 
-def _instances(changes: Changes) -> list[str]:
-    endings = changes.endings
-    return [
-        instance_row(instance, endings.get(instance.id, _NO_DETAILS) if instance.status in TERMINAL else None)
-        for _, instance in sorted(changes.instances.items())
-    ]
+def _instances(changes: Changes) -> Iterator[tuple[str, list[str]]]:
+    endings, settled = changes.endings, changes.settled
+    full: list[str] = []
+    plain: list[str] = []
+    succeeded: list[str] = []
+    for instance_id, instance in sorted(changes.instances.items()):
+        ending = endings.get(instance_id, _NO_DETAILS) if instance.status in TERMINAL else None
+        if instance_id in settled:
+            succeeded.append(settled_row(instance, ending))
+        elif is_plain(instance, ending):
+            plain.append(plain_row(instance, ending))
+        else:
+            full.append(full_row(instance, ending))
+    yield "upsert_instances", full
+    yield "upsert_plain_instances", plain
+    yield "settle_instances", succeeded
 
 
 def _sorted(items: Iterable[T], key: Callable[[T], str], *, keep: Callable[[T], bool]) -> list[T]:
