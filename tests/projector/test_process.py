@@ -1,0 +1,71 @@
+"""`taskservice projector` as a process: killed at any moment, stopped in order."""
+
+import asyncio
+import signal
+import sys
+from random import Random
+
+from tests.histories.history import History
+from tests.projector.conftest import Append
+
+from taskservice.storage.checkpoints import read_checkpoint
+from taskservice.storage.database import Database
+from taskservice.storage.verify import Difference, verify
+from taskservice.testing.waiting import wait_until
+
+
+async def start(mysql_url: str, redis_url: str) -> asyncio.subprocess.Process:
+    settings = (
+        f"taskservice.mysql.url={mysql_url}",
+        f"taskservice.redis.url={redis_url}",
+        "app.task.distributed-lock.redis.default-expire-time=1000",
+    )
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "taskservice.cli.main", "projector"),
+        *(part for setting in settings for part in ("--set", setting)),
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+
+
+async def wait_for_position(database: Database, position: int) -> None:
+    async def there() -> bool:
+        return (await read_checkpoint(database, 0)).position >= position
+
+    await wait_until(there, f"the checkpoint is at {position}", timeout_s=60)
+
+
+async def test_projectors_that_are_killed_leave_nothing_half_done(
+    database: Database, mysql_url: str, redis_url: str, append: Append
+) -> None:
+    random = Random(40)
+    history = History(random)
+    sent = 0
+    for _ in range(3):
+        history.grow(1_500)
+        await append(history.entries[sent:])
+        process = await start(mysql_url, redis_url)
+        await wait_for_position(database, sent + 1)
+        process.kill()
+        await process.wait()
+        sent = len(history.entries)
+    process = await start(mysql_url, redis_url)
+    await wait_for_position(database, sent)
+
+    process.send_signal(signal.SIGTERM)
+
+    assert await asyncio.wait_for(process.wait(), 10) == 0
+    differences: list[Difference] = []
+    report = await verify(database, differences.append)
+    assert differences == []
+    assert report.events == sent
+
+
+async def test_a_projector_without_its_database_waits_and_ends_in_order(mysql_url: str, redis_url: str) -> None:
+    process = await start(mysql_url.rpartition("/")[0] + "/no_such_database", redis_url)
+    with_time, _ = await asyncio.wait((asyncio.ensure_future(process.wait()),), timeout=1.5)
+    assert not with_time
+
+    process.send_signal(signal.SIGTERM)
+
+    assert await asyncio.wait_for(process.wait(), 10) == 0
