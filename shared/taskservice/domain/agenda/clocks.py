@@ -35,8 +35,8 @@ def forgotten_at(instance: Instance, spec: DefinitionSpec) -> int | None:
     """When a running attempt must have been reported timed out by its worker."""
     if spec.timeout_ms is None or instance.status != "RUNNING" or instance.started_at is None:
         return None
-    if instance.timeout_kind is not None or instance.cancel_requested_at is not None:
-        return None
+    if instance.timeout_kind in {"TIMEOUT", "DEADLINE"} or instance.cancel_requested_at is not None:
+        return None  # START_TIMEOUT asked it back in vain: it was taken in time, and runs
     return instance.started_at + spec.timeout_ms + spec.cancel_grace_ms + FORGOTTEN_MS
 
 

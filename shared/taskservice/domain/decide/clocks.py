@@ -28,17 +28,20 @@ class ClockDecisions:
         """Decide the clocks of one instance that ran out before the item."""
         spec = self._context.state.spec_of(instance)
         if spec.deadline_ms is not None or spec.start_timeout_ms is not None or spec.timeout_ms is not None:
-            self._run_out(instance, self._context.at)
+            while instance.is_open and self._run_out(instance, self._context.at):
+                continue
 
-    def _run_out(self, instance: Instance, until: int) -> None:
+    def _run_out(self, instance: Instance, until: int) -> bool:
+        """Decide the clock that ran out first, if any did."""
         context = self._context
         found = next_clock(instance, context.state.spec_of(instance))
         if found is None or found[0] > until:
             context.agenda.follow_instance(instance)
-            return
+            return False
         at, clock = found
         context.draft.begin_item()
         self._decide(instance, clock, context.stamp_clock(instance.tenant_id, at, "clock"))
+        return True
 
     def _decide(self, instance: Instance, clock: Clock, stamp: Stamp) -> None:
         match clock:

@@ -184,6 +184,9 @@ def _came_back(context: Context, instance: Instance, reason: str) -> None:
     """Its handler was never called: it waits again, same attempt, unless it was to end."""
     if _ended_from_outside(context, instance, "", None, context.at):
         return
+    if instance.timeout_kind == "START_TIMEOUT":
+        _fail_unstarted(context, instance, "START_TIMEOUT", "not started within startTimeoutMs", context.at)
+        return
     stamp = context.stamp(instance.tenant_id)
     if context.state.definitions[instance.definition_id].deleted_at is not None:
         context.draft.emit(

@@ -53,7 +53,9 @@ def _cancel_open(context: Context, definition: Definition, most: int) -> int:
                     **context.stamp_clock(definition.tenant_id, context.now, "definition deleted"),
                 )
             )
-        elif instance.revoking is None and definition.cancel_running:
+        elif definition.cancel_running:
+            if instance.cancel_requested_at is not None or instance.revoking == "any":
+                continue  # it ends by a report as it is
             done += 1
             context.draft.begin_item()
             context.draft.emit(
