@@ -46,7 +46,7 @@ class Counting:
         """SUCCESS rows now."""
         with self._connection.cursor() as cursor:
             cursor.execute(
-                "SELECT COUNT(*) FROM task_instances WHERE task_definition_id = %s AND status = 'SUCCESS'",
+                "SELECT COUNT(*) FROM task_instances WHERE tenant_id = 'default' AND task_definition_id = %s AND status = 'SUCCESS'",
                 (definition_id,),
             )
             (found,) = cursor.fetchone() or (0,)
@@ -57,7 +57,7 @@ class Counting:
         with self._connection.cursor() as cursor:
             cursor.execute(
                 "SELECT TIMESTAMPDIFF(MICROSECOND, fire_time, start_time) / 1000 FROM task_instances"
-                " WHERE task_definition_id = %s AND status = 'SUCCESS'",
+                " WHERE tenant_id = 'default' AND task_definition_id = %s AND status = 'SUCCESS'",
                 (definition_id,),
             )
             return [float(row[0]) for row in cursor.fetchall()]

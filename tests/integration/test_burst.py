@@ -88,7 +88,7 @@ def _each_ran_once(stack: RunningStack, book: Path, definition_id: str, ids: lis
 def _succeeded(stack: RunningStack, definition_id: str) -> int:
     (row,) = rows(
         stack,
-        "SELECT COUNT(*) AS n FROM task_instances WHERE task_definition_id = %s AND status = 'SUCCESS'",
+        "SELECT COUNT(*) AS n FROM task_instances WHERE tenant_id = 'default' AND task_definition_id = %s AND status = 'SUCCESS'",
         definition_id,
     )
     return int(row["n"])

@@ -147,7 +147,7 @@ def _fires(stack: RunningStack, definition_id: str) -> Counter[int]:
     found = rows(
         stack,
         "SELECT CAST(ROUND(UNIX_TIMESTAMP(CONVERT_TZ(fire_time, '+00:00', @@session.time_zone)) * 1000) AS SIGNED)"
-        " AS fire_time FROM task_instances WHERE task_definition_id = %s AND status = 'SUCCESS'",
+        " AS fire_time FROM task_instances WHERE tenant_id = 'default' AND task_definition_id = %s AND status = 'SUCCESS'",
         definition_id,
     )
     return Counter(int(row["fire_time"]) for row in found)
@@ -158,7 +158,7 @@ def _longest_wait_ms(stack: RunningStack, definition_id: str) -> int:
     (found,) = rows(
         stack,
         "SELECT MAX(TIMESTAMPDIFF(MICROSECOND, fire_time, created_at)) DIV 1000 AS late FROM task_instances"
-        " WHERE task_definition_id = %s",
+        " WHERE tenant_id = 'default' AND task_definition_id = %s",
         definition_id,
     )
     return int(found["late"])
