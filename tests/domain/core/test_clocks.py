@@ -9,9 +9,9 @@ from taskservice.domain import events as e
 from taskservice.domain import reports as r
 
 
-def taken_just_in_time(world: World, **members: object) -> Entry:
+def taken_just_in_time(world: World, *, timeout_ms: int | None = None, cancel_grace_ms: int = 10_000) -> Entry:
     """A run that was taken within its start timeout of 1 s; the leader has asked it back in vain."""
-    world.create(enabled=False, start_timeout_ms=1_000, **members)
+    world.create(enabled=False, start_timeout_ms=1_000, timeout_ms=timeout_ms, cancel_grace_ms=cancel_grace_ms)
     world.trigger()
     (entry,) = world.take()
     world.advance(1_200)

@@ -137,6 +137,13 @@ class World:
         """Put a command into the inbox now and decide it; the events that came of it."""
         return self._offer(command=command)
 
+    def submit_later(self, command: c.AnyCommand) -> None:
+        """Put a command into the inbox and decide it; what came of it is not appended yet."""
+        self.sequence += 1
+        item = InboxItem(entry_id=f"{self.now}-{self.sequence}", at=self.now, command=command)
+        self.inbox.append(item)
+        assert self.arbiter.handle(item, 0, self.now, 200) == Decided()
+
     def report(self, *reports: r.AnyReport, worker: str = "w1") -> list[Any]:
         """A worker reports; entries that ended are gone from their streams."""
         for report in reports:
@@ -230,6 +237,7 @@ class World:
             match self.arbiter.handle(item, items_done, self.now, 200):
                 case Unfinished(done):
                     items_done = done
+                    self._append()
                 case Resign():
                     self._append()
                     self.take_over()

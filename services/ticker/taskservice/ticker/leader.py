@@ -218,7 +218,7 @@ class Leader:
                 decided = max(1, len(item.reports) - done)
                 parts.intake.decided()
             case Unfinished(items_done):
-                decided = items_done - done
+                decided = items_done - done or SLICE  # a long piece of work before it: look at the clock
                 parts.intake.advance(items_done)
             case Resign():
                 decided = 1

@@ -38,7 +38,7 @@ class Decided(msgspec.Struct, frozen=True, gc=False):
 
 
 class Unfinished(msgspec.Struct, frozen=True, gc=False):
-    """`items_done` items of the entry are decided; offer it again in the next turn."""
+    """`items_done` items of the entry are decided (of a command before which much is due, none): offer it again."""
 
     items_done: int
 
@@ -137,11 +137,12 @@ class Arbiter:
         """Something due waits for proof of how far the inbox was read: probe it."""
         return bool(self._context.deferred_until)
 
-    def _handle_command(  # noqa: C901 - one case a command type
+    def _handle_command(  # noqa: C901, PLR0912 - one case a command type
         self, item: InboxItem, command: c.AnyCommand, items_done: int, max_items: int
     ) -> Handled:
         context = self._context
         context.begin(f"{item.entry_id}#{items_done}", item.at, command)
+        settled = True
         match command:
             case c.TriggerDefinition():
                 done = instance_commands.trigger(context, self._fires, command, items_done, max_items)
@@ -151,21 +152,22 @@ class Arbiter:
             case c.CreateDefinition():
                 definition_commands.create(context, command)
             case c.UpdateDefinition():
-                definition_commands.update(context, self._fires, command)
+                settled = definition_commands.update(context, self._fires, command)
             case c.DeleteDefinition():
-                definition_commands.delete(context, self._fires, command)
+                settled = definition_commands.delete(context, self._fires, command)
             case c.EnableDefinition():
-                definition_commands.enable(context, self._fires, command)
+                settled = definition_commands.enable(context, self._fires, command)
             case c.DisableDefinition():
-                definition_commands.disable(context, self._fires, command)
+                settled = definition_commands.disable(context, self._fires, command)
             case c.CancelInstance():
                 instance_commands.cancel(context, self._fires, command)
             case c.RetryInstance():
                 instance_commands.retry(context, self._fires, command)
             case c.StopScheduler():
-                scheduler_commands.stop(context, self._fires)
-                self.draft.cursor = item.entry_id  # what is asked back may need an append of its own
-                withdraw_untaken(context)
+                settled = scheduler_commands.stop(context, self._fires)
+                if settled:
+                    self.draft.cursor = item.entry_id  # what is asked back may need an append of its own
+                    withdraw_untaken(context)
             case c.StartScheduler():
                 scheduler_commands.start(context)
             case c.RestartScheduler():
@@ -173,6 +175,8 @@ class Arbiter:
                     return Resign()
             case _:
                 assert_never(command)
+        if not settled:
+            return Unfinished(items_done)
         self.draft.cursor = item.entry_id
         return Decided()
 

@@ -46,14 +46,16 @@ def create(context: Context, command: c.CreateDefinition) -> None:
     )
 
 
-def update(context: Context, fires: FireDecisions, command: c.UpdateDefinition) -> None:
-    """A new version; the key stays as it was made."""
+def update(context: Context, fires: FireDecisions, command: c.UpdateDefinition) -> bool:
+    """A new version; the key stays as it was made. False, here and below = call again (`FireDecisions.settle`)."""
     definition = _found(context, command, command.definition_id)
     if definition is None or not _version_fits(context, definition, command.expected_version):
-        return
+        return True
     spec = msgspec.structs.replace(command.spec, key=definition.spec.key)
     enabled = definition.enabled if command.enabled is None else command.enabled
-    fires.settle(definition, cut_gap=enabled != definition.enabled or _moves_instants(definition.spec, spec))
+    cut_gap = enabled != definition.enabled or _moves_instants(definition.spec, spec)
+    if not fires.settle(definition, cut_gap=cut_gap):
+        return False
     context.draft.begin_item()
     context.draft.emit(
         e.DefinitionUpdated(
@@ -67,14 +69,16 @@ def update(context: Context, fires: FireDecisions, command: c.UpdateDefinition) 
             **context.outcome(),
         )
     )
+    return True
 
 
-def delete(context: Context, fires: FireDecisions, command: c.DeleteDefinition) -> None:
+def delete(context: Context, fires: FireDecisions, command: c.DeleteDefinition) -> bool:
     """No more instants; what is PENDING is cancelled by the sweep that follows."""
     definition = _found(context, command, command.definition_id)
     if definition is None or not _version_fits(context, definition, command.expected_version):
-        return
-    fires.settle(definition, cut_gap=True)
+        return True
+    if not fires.settle(definition, cut_gap=True):
+        return False
     context.draft.begin_item()
     context.draft.emit(
         e.DefinitionDeleted(
@@ -86,17 +90,19 @@ def delete(context: Context, fires: FireDecisions, command: c.DeleteDefinition) 
             **context.outcome(),
         )
     )
+    return True
 
 
-def enable(context: Context, fires: FireDecisions, command: c.EnableDefinition) -> None:
+def enable(context: Context, fires: FireDecisions, command: c.EnableDefinition) -> bool:
     """Its first fire is strictly later."""
     definition = _found(context, command, command.definition_id)
     if definition is None:
-        return
+        return True
     if definition.enabled:
         context.accept(resource_of(definition.id))
-        return
-    fires.settle(definition, cut_gap=True)
+        return True
+    if not fires.settle(definition, cut_gap=True):
+        return False
     context.draft.begin_item()
     context.draft.emit(
         e.DefinitionEnabled(
@@ -109,17 +115,19 @@ def enable(context: Context, fires: FireDecisions, command: c.EnableDefinition) 
             **context.outcome(),
         )
     )
+    return True
 
 
-def disable(context: Context, fires: FireDecisions, command: c.DisableDefinition) -> None:
+def disable(context: Context, fires: FireDecisions, command: c.DisableDefinition) -> bool:
     """No due instants from here on; what was requested before still runs."""
     definition = _found(context, command, command.definition_id)
     if definition is None:
-        return
+        return True
     if not definition.enabled:
         context.accept(resource_of(definition.id))
-        return
-    fires.settle(definition, cut_gap=True)
+        return True
+    if not fires.settle(definition, cut_gap=True):
+        return False
     context.draft.begin_item()
     context.draft.emit(
         e.DefinitionDisabled(
@@ -132,6 +140,7 @@ def disable(context: Context, fires: FireDecisions, command: c.DisableDefinition
             **context.outcome(),
         )
     )
+    return True
 
 
 def live_definition(context: Context, definition_id: str) -> Definition | None:

@@ -14,6 +14,8 @@ from taskservice.domain.state import Definition
 
 GAP_CHUNK = 1_000
 """Misfired instants that one ranged FireSkipped may stand for, so that no turn is long."""
+INSTANTS_A_PIECE = 1_000
+"""Instants that are settled before an edit or a stop in one go; more take several turns."""
 
 
 class FireDecisions:
@@ -23,75 +25,95 @@ class FireDecisions:
         self._context = context
 
     def run(self, inbox_read_until: int, most: int) -> bool:
-        """Decide what is due by the clock; True = more is due at once."""
+        """Decide what is due by the clock, until `most` instants were looked at; True = more is due at once.
+
+        What waits for the inbox counts as nothing, or many that wait would hold up the others, and the look at the
+        inbox that they wait for.
+        """
         context = self._context
         deferred: list[tuple[str, str, int]] = []
-        visited = 0
+        looked_at = 0
         more = False
         for instant, definition_id in context.agenda.fires.due(context.now):
             definition = context.state.definitions.get(definition_id)
             if definition is None:
                 continue
-            if visited >= most:
+            if looked_at >= most:
                 context.agenda.fires.arm(definition.tenant_id, definition_id, instant)
                 more = True
                 break
-            visited += 1
-            if not self._decide_next(definition, instant, context.now, inbox_read_until):
+            decided = self._decide_next(definition, instant, context.now, inbox_read_until)
+            looked_at += decided
+            if not decided:
                 deferred.append((definition.tenant_id, definition_id, instant))
         context.deferred_until = {instant for _, _, instant in deferred}
         for tenant_id, definition_id, instant in deferred:
             context.agenda.fires.arm(tenant_id, definition_id, instant)
         return more
 
-    def settle(self, definition: Definition, *, cut_gap: bool) -> None:
+    def settle(self, definition: Definition, *, cut_gap: bool) -> bool:
         """Decide the instants up to the time of the item, as the state is now, before the item is decided.
 
         `cut_gap`: the item changes what governs them, so misfired ones are settled too; otherwise they wait for the
-        end of their gap.
+        end of their gap. False = so many are due that the item must wait: call again in the next turn.
         """
+        if not cut_gap and self._context.state.scheduler.stopped_at is not None:
+            return True
+        return self._settle(definition, INSTANTS_A_PIECE, cut_gap=cut_gap) is not None
+
+    def settle_all(self) -> bool:
+        """`settle` for every definition: the item concerns all of them."""
         context = self._context
-        if not cut_gap and context.state.scheduler.stopped_at is not None:
-            return
+        left = INSTANTS_A_PIECE
+        for instant, definition_id in context.agenda.fires.due(context.at):
+            definition = context.state.definitions.get(definition_id)
+            if definition is None:
+                continue
+            context.agenda.fires.arm(definition.tenant_id, definition_id, instant)
+            if left <= 0:
+                return False
+            decided = self._settle(definition, left, cut_gap=True)
+            if decided is None:
+                return False
+            left -= decided
+        return True
+
+    def _settle(self, definition: Definition, most: int, *, cut_gap: bool) -> int | None:
+        """How many instants were decided; None = more remain after `most` of them. Those of no gap are few."""
+        context = self._context
+        decided = 0
         while True:
             instant = context.agenda.fires.next_of(definition.id)
             if instant is None or instant > context.at:
-                return
+                return decided
             if not cut_gap and self._misfired(instant):
-                return
-            self._decide_next(definition, instant, context.at, context.at)
+                return decided
+            if cut_gap and decided >= most:
+                return None
+            decided += self._decide_next(definition, instant, context.at, context.at)
 
-    def settle_all(self) -> None:
-        """`settle` for every definition: the item concerns all of them."""
-        context = self._context
-        for instant, definition_id in list(context.agenda.fires.due(context.at)):
-            definition = context.state.definitions.get(definition_id)
-            if definition is not None:
-                context.agenda.fires.arm(definition.tenant_id, definition_id, instant)
-                self.settle(definition, cut_gap=True)
-
-    def _decide_next(self, definition: Definition, instant: int, until: int, inbox_read_until: int) -> bool:
-        """Decide the next instant, or the gap that begins with it; False = it waits for the inbox."""
+    def _decide_next(self, definition: Definition, instant: int, until: int, inbox_read_until: int) -> int:
+        """Decide the next instant, or the gap that begins with it; how many they are, 0 = it waits for the inbox."""
         if self._misfired(instant):
             return self._decide_gap(definition, until, inbox_read_until)
         if self._conflicts(definition) and inbox_read_until < instant:
-            return False
+            return 0
         self._fire(definition, instant)
-        return True
+        return 1
 
-    def _decide_gap(self, definition: Definition, until: int, inbox_read_until: int) -> bool:
+    def _decide_gap(self, definition: Definition, until: int, inbox_read_until: int) -> int:
         instants, complete = self._gap(definition, until)
         last = instants[-1]
         skipped = instants[:-1] if complete else instants
         if complete and self._conflicts(definition) and inbox_read_until < last:
-            return False
+            return 0
         for reason in ("SCHEDULER_STOPPED", "MISFIRE"):
             part = [t for t in skipped if (t <= self._stopped_until()) == (reason == "SCHEDULER_STOPPED")]
             if part:
                 self._skip(definition, part[0], part[-1], len(part), "MISFIRE" if reason == "MISFIRE" else reason)
         if complete:
             self._fire(definition, last)
-        return True
+        return len(instants)
 
     def _gap(self, definition: Definition, until: int) -> tuple[list[int], bool]:
         """The misfired instants from the next one on (at most 1,000), and whether the gap ends with them."""

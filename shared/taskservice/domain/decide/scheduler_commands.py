@@ -7,19 +7,24 @@ from taskservice.domain.decide.fires import FireDecisions
 RESOURCE = "scheduler"
 
 
-def stop(context: Context, fires: FireDecisions) -> None:
-    """Nothing new starts: fires become misfires, triggers and retries wait, running attempts finish."""
+def stop(context: Context, fires: FireDecisions) -> bool:
+    """Nothing new starts: fires become misfires, triggers and retries wait, running attempts finish.
+
+    False = more is due before it than one turn may decide: call again.
+    """
     scheduler = context.state.scheduler
     if scheduler.stopped_at is not None:
         context.accept(RESOURCE)
-        return
-    fires.settle_all()
+        return True
+    if not fires.settle_all():
+        return False
     context.draft.begin_item()
     context.draft.emit(
         e.SchedulerStopped(
             effective_at=context.at, **context.stamp(_tenant(context)), **context.asked(), **context.outcome()
         )
     )
+    return True
 
 
 def start(context: Context) -> None:
