@@ -26,7 +26,11 @@ from taskservice.domain.state import Instance, State
 MAX_BATCH_EVENTS = 500
 """Events and revocations of one append."""
 CLOSE_AT_BYTES = 450_000
-"""An item may still add about 400 KiB of JSON (parameters in the event and in the work order): 1 MiB is the limit."""
+"""An item usually adds 400 KiB of JSON at most (parameters in the event and in the work order)."""
+REVOCATION_BYTES = 200
+"""Report and signal of one: never more than this."""
+SPLIT_AT_BYTES = 1_000_000
+"""1 MiB is the limit of an append: an item that makes a batch larger than this gets one of its own."""
 
 
 _SIGNALS: dict[e.TimeoutKind, SignalReason] = {
@@ -74,6 +78,18 @@ class Batch(msgspec.Struct, kw_only=True):
         return f"{self.epoch}-{self.first_position + len(self.events) - 1}"
 
 
+class _Mark(msgspec.Struct, frozen=True, gc=False):
+    """Where the current item begins in the open batch, and the inbox cursor before it."""
+
+    cursor: str
+    events: int
+    dispatches: int
+    revocations: int
+    new_streams: int
+    removed_workers: int
+    size_bytes: int
+
+
 class Draft:
     """Collects batches; the only place where a leader's state changes."""
 
@@ -84,15 +100,27 @@ class Draft:
         self.cursor = state.cursor
         self._open: Batch | None = None
         self._closed: list[Batch] = []
+        self._mark: _Mark | None = None
 
     def begin_item(self, weight: int = 20) -> None:
         """At most `weight` events and revocations follow that belong together: make sure that they fit one batch."""
+        self._mark = None
         batch = self._open
         if batch is None:
             return
         full = len(batch.events) + len(batch.revocations) + weight > MAX_BATCH_EVENTS
         if full or batch.size_bytes >= CLOSE_AT_BYTES:
             self._close(batch)
+            return
+        self._mark = _Mark(
+            self.cursor,
+            len(batch.events),
+            len(batch.dispatches),
+            len(batch.revocations),
+            len(batch.new_streams),
+            len(batch.removed_workers),
+            batch.size_bytes,
+        )
 
     def emit(self, event: e.AnyEvent) -> None:
         """Decide `event`: evolve it, follow it in the agenda, add it with what goes with it to the batch."""
@@ -112,6 +140,8 @@ class Draft:
             self._follow_instance(instance_id, event, held, batch)
         else:
             self._follow_other(event, batch)
+        if batch.size_bytes > SPLIT_AT_BYTES:
+            self._split(batch)
 
     def add_lost_worker(self, worker: str) -> None:
         """The worker's field goes with the WorkerLost that was just emitted: its next beat answers LOST."""
@@ -134,7 +164,29 @@ class Draft:
     def _close(self, batch: Batch) -> None:
         batch.cursor = self.cursor
         self._closed.append(batch)
-        self._open = None
+        self._open = self._mark = None
+
+    def _split(self, batch: Batch) -> None:
+        """Cut the batch before the current item, unless that is all it holds."""
+        mark, self._mark = self._mark, None
+        if mark is None:
+            return
+        self._open = Batch(
+            expected_last_id=f"{batch.epoch}-{batch.first_position + mark.events - 1}",
+            epoch=batch.epoch,
+            first_position=batch.first_position + mark.events,
+            events=batch.events[mark.events :],
+            dispatches=batch.dispatches[mark.dispatches :],
+            revocations=batch.revocations[mark.revocations :],
+            new_streams=batch.new_streams[mark.new_streams :],
+            removed_workers=batch.removed_workers[mark.removed_workers :],
+            size_bytes=batch.size_bytes - mark.size_bytes,
+        )
+        del batch.events[mark.events :], batch.dispatches[mark.dispatches :], batch.revocations[mark.revocations :]
+        del batch.new_streams[mark.new_streams :], batch.removed_workers[mark.removed_workers :]
+        batch.size_bytes = mark.size_bytes
+        batch.cursor = mark.cursor
+        self._closed.append(batch)
 
     def _held_stream(self, instance_id: str) -> str | None:
         instance = self.state.instances.get(instance_id)
@@ -227,6 +279,7 @@ class Draft:
                 encode_cancel_signal(CancelSignal(reason=why, grace_ms=spec.cancel_grace_ms)),
             )
         )
+        batch.size_bytes += REVOCATION_BYTES
 
     def _revoke_lost(self, event: e.WorkerLost, batch: Batch) -> None:
         signal = encode_cancel_signal(CancelSignal(reason="lost", grace_ms=0))
@@ -235,6 +288,7 @@ class Draft:
             position = int(entry_id.rpartition("-")[2])
             report = encode_report(Revoked(position, "any", event.worker))
             batch.revocations.append(Revocation(suffix, entry_id, "any", report, signal))
+            batch.size_bytes += len(report) + len(signal)
 
     def _rearm(self, definition_id: str) -> None:
         definition = self.state.definitions.get(definition_id)
