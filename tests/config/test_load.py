@@ -235,6 +235,8 @@ def test_the_folders_stack_is_used_when_nothing_else_is_said(tmp_path: Path) -> 
     assert settings.mysql.port == 5_003
     assert (settings.client.url, settings.client.api_key) == ("http://127.0.0.1:5001", "stack-key")
     assert settings.scheduler.partitions == 3
+    assert settings.http_allow == ("127.0.0.1:5001",), "as the workers of that stack have it"
+    assert load(tmp_path, env={"APP_TASK_HTTP_ALLOW": ""}).http_allow == ()
 
 
 def test_a_named_server_hides_the_folders_servers(tmp_path: Path) -> None:
@@ -245,6 +247,7 @@ def test_a_named_server_hides_the_folders_servers(tmp_path: Path) -> None:
     assert settings.mysql.host == "db"
     assert settings.redis.url == "redis://127.0.0.1:6379/0"
     assert settings.scheduler.partitions == 1
+    assert settings.http_allow == ()
 
 
 def test_the_folders_key_is_never_sent_to_another_address(tmp_path: Path) -> None:

@@ -111,6 +111,7 @@ def assert_second_is_refused(folder: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 1
     assert "is running" in done.stdout
+    assert told(folder) is not None, "the file of the one that runs stays"
 
 
 def assert_killed_processes_come_back(folder: Path, stack: Stack) -> None:

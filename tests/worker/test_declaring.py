@@ -155,7 +155,13 @@ def test_a_file_is_a_module_too(module_folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("source", "words"),
-    [("x = 1\n", "declares no handler"), ("import not_there_at_all\n", "can't import"), (None, "can't import")],
+    [
+        ("x = 1\n", "declares no handler"),
+        ("import not_there_at_all\n", "can't import"),
+        (None, "can't import"),
+        ("def f(:\n", r"can't import .*SyntaxError.*line 1"),
+        ("\n1 / 0\n", r"ZeroDivisionError.*\.py, line 2\)"),
+    ],
 )
 def test_what_can_not_be_imported_is_said(module_folder: Path, source: str | None, words: str) -> None:
     name = f"bad_{abs(hash(words + str(source)))}"

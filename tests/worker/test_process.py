@@ -121,6 +121,8 @@ async def test_the_examples_run_and_sigterm_ends_the_worker_cleanly(
     [
         (["--import", "no_such_module_at_all"], "can't import no_such_module_at_all"),
         (["--import", "json"], "json declares no handler"),
+        (["--import", "examples/definitions.json"], "neither a dotted module name nor a path that ends in .py"),
+        (["--queue", "No Queue"], "a queue name is 1 to 64 of a-z"),
         (["--partition", "1"], "there are 1, from 0"),
     ],
 )

@@ -57,7 +57,7 @@ def _stack_beneath(given: list[Source], stack: Source) -> Source:
     named = {key for source in given for key in source}
     hidden: set[str] = set()
     if named.intersection(SERVERS):
-        hidden |= {"taskservice.redis.url", "taskservice.mysql.url", "app.task.partitions"}
+        hidden |= {"taskservice.redis.url", "taskservice.mysql.url", "app.task.partitions", "app.task.http.allow"}
     if "taskservice.api.url" in named:
         hidden |= {"taskservice.api.url", "taskservice.api.key"}
     return {key: found for key, found in stack.items() if key not in hidden}

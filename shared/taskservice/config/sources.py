@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
+from urllib.parse import urlsplit
 
 import msgspec
 import yaml
@@ -123,6 +124,7 @@ def from_stack(path: Path) -> Source:
         "taskservice.api.url": stack.url,
         "taskservice.api.key": stack.api_key,
         "app.task.partitions": stack.partitions,
+        "app.task.http.allow": urlsplit(stack.url).netloc if stack.url else None,  # as its own workers have it
     }
     return {key: Found(value, str(path)) for key, value in members.items() if value is not None}
 

@@ -123,8 +123,16 @@ class MysqlServer:
             command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=INITIALISE_TIMEOUT_S, check=False
         )
         if done.returncode:
-            said = "\n".join((done.stdout + done.stderr).strip().splitlines()[-10:])
-            raise MissingServerError(f"{command[0]} could not make a data folder in {self.data}:\n{said}")
+            lines = (done.stdout + done.stderr).strip().splitlines()
+            said = [line for line in lines if "ERROR" in line] or lines[-10:]
+            raise MissingServerError(
+                "\n".join([f"{command[0]} could not make a data folder in {self.data}:", *said[:10], self._advice()])
+            )
+
+    def _advice(self) -> str:
+        if self.program.flavour is Flavour.MYSQL:
+            return "correct what it says, or name another server in TASKSERVICE_MYSQLD"
+        return f"if a part of MariaDB is missing, run: sudo apt-get install -y {MARIADB_PACKAGES}"
 
     def _start_statements(self) -> str:
         """Run at each start, before the first connection is taken: all of them may be repeated."""
@@ -152,7 +160,7 @@ def _mariadb_installer(server: Path) -> Path:
     found = shutil.which("mariadb-install-db") or shutil.which("mysql_install_db")
     if found is None:
         raise MissingServerError(
-            f"{server} has no mariadb-install-db; run: sudo apt-get install -y mariadb-server-core"
+            f"{server} has no mariadb-install-db; run: sudo apt-get install -y {MARIADB_PACKAGES}"
         )
     return Path(found)
 

@@ -58,6 +58,10 @@ class MissingServerError(Exception):
     """A server program is missing and can't be installed from here; the message names the command to run."""
 
 
+MARIADB_PACKAGES = "mariadb-server-core mariadb-client-core"
+"""The programs alone: no service of the system's is set up or started. The installer needs the client's parts."""
+
+
 @dataclass(frozen=True, slots=True)
 class Host:
     """What finding and installing may know of this machine.
@@ -115,7 +119,7 @@ def ensure_mysql(host: Host) -> MysqlProgram:
         return _mysql_program(path)
     path = host.which("mysqld") or host.which("mariadbd")
     if path is None:
-        _install(host, "mariadb-server-core", "a MariaDB or MySQL server")
+        _install(host, MARIADB_PACKAGES, "a MariaDB or MySQL server")
         path = host.which("mysqld") or host.which("mariadbd")
     if path is None:
         raise MissingServerError("mariadbd was installed, but is not on the PATH; add its folder to PATH")
@@ -147,16 +151,16 @@ def _version_text(path: Path) -> str:
     return done.stdout + done.stderr
 
 
-def _install(host: Host, package: str, purpose: str) -> None:
+def _install(host: Host, packages: str, purpose: str) -> None:
     apt = host.which("apt-get")
     if apt is None:
-        raise MissingServerError(f"needs {purpose}: install {package} with your system's package manager")
+        raise MissingServerError(f"needs {purpose}: install {packages} with your system's package manager")
     if not host.is_root:
-        raise MissingServerError(f"needs {purpose}; run: sudo apt-get install -y {package}")
+        raise MissingServerError(f"needs {purpose}; run: sudo apt-get install -y {packages}")
     env = {**host.env, "DEBIAN_FRONTEND": "noninteractive"}
     steps = (
         ("reading the package lists", [str(apt), "-qq", "update"]),
-        (f"installing {package}", [str(apt), "-qq", "-y", "--no-install-recommends", "install", package]),
+        (f"installing {packages}", [str(apt), "-qq", "-y", "--no-install-recommends", "install", *packages.split()]),
     )
     for what, command in steps:
         host.say(f"{what} with apt-get ({purpose} is needed and none is here)")
@@ -174,5 +178,5 @@ def _install(host: Host, package: str, purpose: str) -> None:
             said = (getattr(error, "stderr", None) or str(error)).strip().splitlines()
             last = said[-1] if said else "no reason given"
             raise MissingServerError(
-                f"{what} failed ({last}); run: apt-get update && apt-get install -y {package}"
+                f"{what} failed ({last}); run: apt-get update && apt-get install -y {packages}"
             ) from error

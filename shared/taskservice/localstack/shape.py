@@ -10,6 +10,7 @@ from typing import Final
 
 from taskservice.config import Settings
 from taskservice.localstack.ports import LOOPBACK
+from taskservice.localstack.stack_file import NAME as STACK_FILE
 from taskservice.localstack.supervisor import ProcessSpec
 from taskservice.telemetry.parent import PARENT_VARIABLE
 
@@ -119,13 +120,18 @@ def service_env(shape: Shape, settings: Settings, wiring: Wiring, *, health_port
         "APP_TASK_API_HOST": LOOPBACK,
         "APP_TASK_API_PORT": str(wiring.api_port),
         "APP_TASK_HEALTH_PORT": str(health_port),
-        "APP_TASK_HTTP_ALLOW": ",".join((*settings.http_allow, f"{LOOPBACK}:{wiring.api_port}")),
+        "APP_TASK_HTTP_ALLOW": ",".join((*_allowed(settings), f"{LOOPBACK}:{wiring.api_port}")),
     }
     if shape.lease_ms is not None:
         env["APP_TASK_DISTRIBUTED_LOCK_REDIS_DEFAULT_EXPIRE_TIME"] = str(shape.lease_ms)
     if shape.worker_ttl_ms is not None:
         env["APP_TASK_WORKER_TTL"] = str(shape.worker_ttl_ms)
     return env
+
+
+def _allowed(settings: Settings) -> tuple[str, ...]:
+    """What the person's own settings let tasks call; the address in a stack file left behind may be another's now."""
+    return () if settings.sources["app.task.http.allow"].endswith(STACK_FILE) else settings.http_allow
 
 
 def answers_ready(url: str) -> bool:

@@ -133,7 +133,9 @@ class LocalStack:
                 await asyncio.wait_for(stop.wait(), TURN_S)
 
     async def stop(self) -> None:
-        """End all processes in order and remove the stack's file."""
+        """End all processes in order and remove the stack's file; without a start, touch nothing: it may be another's."""
+        if self._lock is None:
+            return
         self._state = "STOPPING"
         if self._wiring is not None:
             self._write()
@@ -143,24 +145,28 @@ class LocalStack:
                 self._console.say(f"stopping {', '.join(names)}")
                 await self._supervisor.stop(names)
         self._file.remove()
-        if self._lock is not None:
-            self._lock.close()
+        self._lock.close()
 
     def kill_all(self) -> None:
         """End everything at once."""
         self._supervisor.kill_all()
 
     def _take_lock(self) -> None:
-        self._shape.local.mkdir(parents=True, exist_ok=True)
-        self._lock = (self._shape.local / "lock").open("w")
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._shape.local.mkdir(parents=True, exist_ok=True)
+            lock = (self._shape.local / "lock").open("w")
+        except OSError as error:
+            raise StackError(f"{self._shape.local} can't be written: {error.strerror}; use --dir") from None
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
+            lock.close()
             running = self._file.read()
             what = f"pid {running.pid}, {running.url}" if running else "just starting"
             raise StackError(
                 f"a stack is running in {self._shape.directory} already ({what}); stop it, or use --dir"
             ) from None
+        self._lock = lock
 
     def _api_port(self) -> int:
         wanted = self._shape.port

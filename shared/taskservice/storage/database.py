@@ -162,7 +162,11 @@ class Database:
                 raw = await aiomysql.connect(**self._target)
         except (TimeoutError, pymysql.err.Error, OSError, asyncio.IncompleteReadError, RuntimeError) as error:
             # RuntimeError: the peer was gone before aiomysql could ask the transport for its socket
-            raise sort_error(error) or Unavailable(str(error)) from error
+            sorted_error = sort_error(error)
+            if isinstance(sorted_error, Conflict | Refused):
+                raise sorted_error from error
+            where = f"{self._target['host']}:{self._target['port']}"
+            raise Unavailable(f"no connection to the database at {where}: {sorted_error or error}") from error
         return Connection(raw, self._limits)
 
     @asynccontextmanager

@@ -5,6 +5,7 @@ import importlib.util
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from traceback import extract_tb
 from types import ModuleType
 
 from taskservice.worker.declaring import Declaration, collecting, declarations_in
@@ -35,12 +36,19 @@ def import_handlers(names: Iterable[str]) -> list[Declaration]:
 
 
 def _import(name: str) -> ModuleType:
+    is_file = name.endswith(".py")
+    if not is_file and not all(part.isidentifier() for part in name.split(".")):
+        raise ImportFailedError(f"can't import {name}: neither a dotted module name nor a path that ends in .py")
     try:
-        return _import_file(Path(name)) if name.endswith(".py") else importlib.import_module(name)
+        return _import_file(Path(name)) if is_file else importlib.import_module(name)
     except ImportError as error:
         raise ImportFailedError(f"can't import {name}: {error}") from error
     except OSError as error:
         raise ImportFailedError(f"can't read {name}: {error}") from error
+    except Exception as error:  # whatever a user's module does while it is imported
+        where = "".join(f" ({at.filename}, line {at.lineno})" for at in extract_tb(error.__traceback__)[-1:])
+        at_fault = "" if isinstance(error, SyntaxError) else where
+        raise ImportFailedError(f"can't import {name}: {type(error).__name__}: {error}{at_fault}") from error
 
 
 def _import_file(path: Path) -> ModuleType:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import re
 import secrets
 import socket
 import sys
@@ -31,6 +32,8 @@ from taskservice.worker.slots import Slots
 from taskservice.worker.threads import ThreadPool
 from taskservice.worker.trust import RedisClock
 from taskservice.worker.worker import Worker, worker_id
+
+QUEUE = re.compile(r"[a-z0-9._-]{1,64}", re.ASCII)
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -76,8 +79,11 @@ async def serve(
 ) -> None:
     """Run one worker until `stop` is set.
 
-    :raises RefusedToStartError: a module can't be imported, a handler can't be registered, no such partition.
+    :raises RefusedToStartError: a module can't be imported, a handler can't be registered, no such partition, no queue.
     """
+    for queue in queues:
+        if not QUEUE.fullmatch(queue):
+            raise RefusedToStartError(f"--queue {queue!r}: a queue name is 1 to 64 of a-z 0-9 . _ -")
     if partition >= settings.scheduler.partitions:
         raise RefusedToStartError(f"--partition {partition}: there are {settings.scheduler.partitions}, from 0")
     for warning in settings.warnings:

@@ -13,6 +13,8 @@ from taskservice.streams.errors import StreamsError
 from taskservice.streams.ports import Decided
 
 RECONNECT_S = 0.5
+TELL_AGAIN_S = 30.0
+"""An outage is logged when it begins, and then so often."""
 
 _log = structlog.get_logger(__name__)
 
@@ -99,12 +101,17 @@ class Decisions:
 
     async def listen(self, decided: Decided) -> None:
         """Take hints of one partition for ever; a broken connection is made anew, and the looks fill the gap."""
+        told_at = -TELL_AGAIN_S
+        loop = asyncio.get_running_loop()
         while True:
             try:
                 async for message in decided.listen():
                     self.hint(message)
+                    told_at = -TELL_AGAIN_S
             except StreamsError as error:
-                _log.warning("the subscription to decided commands broke", reason=str(error))
+                if loop.time() - told_at >= TELL_AGAIN_S:
+                    told_at = loop.time()
+                    _log.warning("the subscription to decided commands broke; trying again", reason=str(error))
             await asyncio.sleep(RECONNECT_S)
 
 
