@@ -118,15 +118,15 @@ def test_root_installs_mariadb_through_apt_and_says_so(stub: StubHost) -> None:
     program = ensure_mysql(stub.host(is_root=True))
 
     assert program.path == stub.folder / "mariadbd"
-    assert stub.apt_calls()[-1] == "-qq -y --no-install-recommends install mariadb-server-core"
-    assert any("installing mariadb-server-core" in line for line in stub.said)
+    assert stub.apt_calls()[-1] == "-qq -y --no-install-recommends install mariadb-server-core mariadb-client-core"
+    assert any("installing mariadb-server-core mariadb-client-core" in line for line in stub.said)
 
 
 @pytest.mark.parametrize(
     ("ensure", "command"),
     [
         (ensure_redis, "sudo apt-get install -y redis-server"),
-        (ensure_mysql, "sudo apt-get install -y mariadb-server-core"),
+        (ensure_mysql, "sudo apt-get install -y mariadb-server-core mariadb-client-core"),
     ],
 )
 def test_others_are_refused_with_the_one_command_to_run(stub: StubHost, ensure, command: str) -> None:  # type: ignore[no-untyped-def]

@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from taskservice.localstack.ports import LOOPBACK
-from taskservice.localstack.servers import Flavour, MissingServerError, MysqlProgram
+from taskservice.localstack.servers import MARIADB_PACKAGES, Flavour, MissingServerError, MysqlProgram
 
 PROBE_TIMEOUT_S = 1.0
 INITIALISE_TIMEOUT_S = 180
@@ -159,9 +159,7 @@ def _mariadb_installer(server: Path) -> Path:
                 return root / folder / name
     found = shutil.which("mariadb-install-db") or shutil.which("mysql_install_db")
     if found is None:
-        raise MissingServerError(
-            f"{server} has no mariadb-install-db; run: sudo apt-get install -y {MARIADB_PACKAGES}"
-        )
+        raise MissingServerError(f"{server} has no mariadb-install-db; run: sudo apt-get install -y {MARIADB_PACKAGES}")
     return Path(found)
 
 
