@@ -145,3 +145,16 @@ def test_a_command_is_an_item() -> None:
     command = c.StopScheduler(id="c", tenant_id=TENANT, actor=ACTOR)
     found, _ = decode_entry(InboxEntry("5-0", c.encode_command(command), None, ""))
     assert found == InboxItem(entry_id="5-0", at=5, command=command)
+
+
+async def test_a_proof_that_is_asked_for_again_and_again_is_not_put_off() -> None:
+    """The last entry of the inbox is gone (a restored log's cursor, say): only an empty read proves anything."""
+    desk = Desk(entries=1)
+    desk.server.stream(Keys(0).inbox).delete((NOW + 1, 0))
+    async with reading(desk):
+
+        async def proved() -> bool:
+            await desk.intake.prove(NOW + 5)  # as often as the clockwork asks
+            return desk.intake.read_until == NOW + 5
+
+        await wait_until(proved, "an empty read that began after the first of the proofs", timeout_s=5)

@@ -84,12 +84,18 @@ class Intake:
             self._wake()
 
     async def prove(self, at: int) -> Proof:
-        """A proof for the time of Redis `at`, which was read before. Raises what the streams raise."""
+        """A proof for the time of Redis `at`, which was read before. Raises what the streams raise.
+
+        One that is still waited for is kept: a newer one each time would put off what both wait for, for ever.
+        """
         last = id_order(await self._inbox.last_id())
-        self._proof = Proof(at, last, self._begun)
+        proof = Proof(at, last, self._begun)
         if self._first_proof is None:
-            self._first_proof = self._proof
-        return self._proof
+            self._first_proof = proof
+        self._use_proof()
+        if self._proof is None:
+            self._proof = proof
+        return proof
 
     @property
     def read_id(self) -> str:
@@ -125,9 +131,7 @@ class Intake:
     @property
     def read_until(self) -> int:
         """Every command and report before this instant is decided."""
-        if self._proof is not None and self.covers(self._proof):
-            self._read_until = max(self._read_until, self._proof.at)
-            self._proof = None
+        self._use_proof()
         return self._read_until
 
     def covers(self, proof: Proof) -> bool:
@@ -146,6 +150,11 @@ class Intake:
         if self._current is not None:
             return self._current.at
         return self._pages[0][0].at if self._pages else None
+
+    def _use_proof(self) -> None:
+        if self._proof is not None and self.covers(self._proof):
+            self._read_until = max(self._read_until, self._proof.at)
+            self._proof = None
 
     def _next(self) -> Decoded | None:
         if not self._pages:
