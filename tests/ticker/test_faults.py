@@ -1,5 +1,6 @@
 """What a leadership does when answers get lost, workers go silent, and somebody else has written."""
 
+import asyncio
 import random
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -46,6 +47,20 @@ async def test_lost_answers_in_flight_cost_nothing_and_double_nothing(house: Hou
     assert fires == list(range(fires[0], fires[0] + 100 * len(fires), 100))
     assert max(Counter(order.instance_id for order in worker.taken).values()) == 1
     assert len([event for event in await house.events() if isinstance(event, e.EpochStarted)]) == 1
+
+
+async def test_a_leader_with_all_it_may_have_in_flight_still_ends(house: House) -> None:
+    """Redis is away and nothing is confirmed: neither the end of its lease nor SIGTERM waits for that."""
+    house.ttl_ms = 4_000
+    first = house.start("first")
+    await house.create("d1", spec(interval_ms=10))
+    await wait_until(lambda: count(house, e.InstanceScheduled, 2), "two fires")
+    assert isinstance(first.streams, MemoryStreams)
+    first.streams.faults.down = True
+
+    await wait_until(lambda: not first.leads, "it leads no longer", timeout_s=8)
+    async with asyncio.timeout(8):
+        await first.terminate()
 
 
 async def test_a_newer_epoch_drops_the_state(house: House) -> None:

@@ -125,7 +125,9 @@ class Leader:
             await self._pause(more=more)
 
     async def _settle(self, reason: StepDownReason) -> bool:
-        """Wait for what is in flight, if it is known that nobody else leads yet."""
+        """Wait for what is in flight, if it is known that nobody else leads yet. Whether the log has all."""
+        if self._parts.arbiter.take_batches():
+            return False  # decided before the first turn, and never sent
         if isinstance(reason, Resigned):
             try:
                 async with asyncio.timeout(DRAIN_S):
@@ -159,7 +161,7 @@ class Leader:
         now = parts.time.now_ms()
         turn_ts = max(now, parts.state.ts)
         more = self._decide_inbox(now)
-        if self._caught_up or (not more and self._is_caught_up()):
+        if self._caught_up or self._is_caught_up():  # under load there may always be more in the inbox
             more = self._decide_rest(now) or more
         self._send(turn_ts)
         parts.metrics.turns.inc()
@@ -267,6 +269,8 @@ class Leader:
         if batch.new_streams:
             parts.look_soon.set()
         parts.arbiter.draft.known_streams.update(confirmed.kept_streams)
+        if self._appender.in_flight == MAX_IN_FLIGHT - 1:
+            parts.wake.set()  # there is room again
 
     async def _may_resend(self) -> str | None:
         """Why nothing may be sent to Redis again: it is not the one that this epoch began on."""
@@ -282,9 +286,8 @@ class Leader:
     async def _pause(self, *, more: bool) -> None:
         """Until there is something to decide."""
         parts = self._parts
-        if self._appender.in_flight >= MAX_IN_FLIGHT:
-            await self._appender.below(MAX_IN_FLIGHT)
-        if more:
+        waited = await self._room_in_flight()
+        if more or waited:
             await asyncio.sleep(0)
             return
         wait_s = self._clockwork.wait_ms(parts.time.now_ms(), caught_up=self._caught_up) / 1000
@@ -296,3 +299,13 @@ class Leader:
         company_s = self._turn_ended_at + COMPANY_S - asyncio.get_running_loop().time()
         if company_s > 0 and parts.ending is None:
             await asyncio.sleep(company_s)
+
+    async def _room_in_flight(self) -> bool:
+        """Wait while as much is in flight as may be, unless the leadership is over; whether it had to."""
+        parts, appender = self._parts, self._appender
+        waited = False
+        while appender.in_flight >= MAX_IN_FLIGHT and appender.failure is None and parts.ending is None:
+            waited = True
+            parts.wake.clear()
+            await parts.wake.wait()
+        return waited
