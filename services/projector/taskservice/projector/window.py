@@ -1,13 +1,14 @@
 """How long a batch waits for company. Pure arithmetic.
 
 Each batch has costs of its own, which at a low rate are most of what the projector and the database spend; a batch
-that waits a little pays them once for more events. At a rate of r events/ms the window settles at 5 / (1 - r/2) ms and
-from some 2 events/ms on at its greatest. Somebody's write that waits for its projection never waits for company.
+that waits a little pays them once for more events. At a rate of r events/ms the window settles at 50 / (1 - r/2) ms and
+from some 1.5 events/ms on at its greatest. Somebody's write that waits for its projection never waits for company.
+Why 50 ms and not fewer: docs/decisions/0004-how-long-a-projection-waits.md.
 """
 
 from typing import Final
 
-LEAST_MS: Final = 5
+LEAST_MS: Final = 50
 MOST_MS: Final = 200
 MS_AN_EVENT: Final = 0.5
 MAX_EVENTS: Final = 5_000
