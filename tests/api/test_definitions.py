@@ -146,6 +146,15 @@ async def test_preview_names_the_next_fires_in_the_zone(scene: Scene) -> None:
     assert scene.reads.kept_commands == {}
 
 
+async def test_preview_names_all_faults_at_once(scene: Scene) -> None:
+    asked = {"scheduleType": "CRON", "cronExpression": "0 0 25 * * ?", "count": 101, "from": "today", "other": 1}
+
+    answer = await scene.call("POST", "/definitions/preview", json=asked)
+
+    pointers = {one["pointer"] for one in answer.json()["errors"]}
+    assert (answer.status_code, pointers) == (422, {"#/cronExpression", "#/count", "#/from", "#/other"})
+
+
 async def test_preview_of_a_rate_a_delay_and_a_once(scene: Scene) -> None:
     begin = "2026-01-01T00:00:00Z"
     cases: list[tuple[dict[str, object], list[str]]] = [

@@ -102,11 +102,32 @@ async def test_the_role_table(scene: Scene, method: str, path: str, caller: str)
         assert told[0] == told[1] == told[2]
 
 
-@pytest.mark.parametrize(("method", "path"), [("OPTIONS", f"{PREFIX}/definitions"), ("HEAD", f"{PREFIX}/definitions")])
-async def test_what_no_row_allows_nobody_may(scene: Scene, method: str, path: str) -> None:
-    answer = await scene.call(method, path, caller="platform")
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [("/definitions", "GET, HEAD, OPTIONS, POST"), ("/definitions/x/trigger", "OPTIONS, POST")],
+)
+async def test_options_names_the_methods_to_everybody(scene: Scene, path: str, methods: str) -> None:
+    answer = await scene.call("OPTIONS", path, caller="viewer")
+    refused = await scene.call("DELETE", "/instances", caller="admin")
 
-    assert answer.status_code in {403, 405}
+    assert (answer.status_code, answer.headers["allow"], answer.content) == (204, methods, b"")
+    assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD, OPTIONS")
+    assert (await scene.call("OPTIONS", path, caller=None)).headers["allow"] == methods
+    assert (await scene.call("OPTIONS", "/health/live", caller=None)).headers["allow"] == "GET, HEAD, OPTIONS"
+    nothing = await scene.call("OPTIONS", "/nothing", caller=None)
+    assert (nothing.status_code, nothing.json()["code"]) == (404, "not-found")
+
+
+async def test_head_is_the_get_without_its_body(scene: Scene) -> None:
+    made = await scene.create()
+
+    for path in (f"/definitions/{made['id']}", "/definitions/x", "/health/live"):
+        get, head = await scene.call("GET", path), await scene.call("HEAD", path)
+        assert (head.status_code, head.content) == (get.status_code, b"")
+        assert head.headers["content-type"] == get.headers["content-type"]
+        assert head.headers.get("etag") == get.headers.get("etag")
+    assert (await scene.call("HEAD", f"/definitions/{made['id']}", caller=None)).status_code == 401
+    assert (await scene.call("HEAD", f"/definitions/{made['id']}/trigger")).status_code == 405
 
 
 async def test_a_platform_key_that_is_no_admin_stops_nothing(scene: Scene) -> None:

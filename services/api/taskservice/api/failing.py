@@ -31,7 +31,7 @@ def on_problem(request: Request[Any, Any, Any], problem: ProblemError) -> Respon
 
 def on_framework(request: Request[Any, Any, Any], error: HTTPException) -> Response[Problem]:
     """What the framework refused by itself."""
-    return on_problem(request, _of_framework(request, error))
+    return on_problem(request, _of_framework(error))
 
 
 def on_storage(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
@@ -60,13 +60,13 @@ HANDLERS: MutableMapping[int | type[Exception], Callable[[Request[Any, Any, Any]
 }
 
 
-def _of_framework(request: Request[Any, Any, Any], error: HTTPException) -> ProblemError:
+def _of_framework(error: HTTPException) -> ProblemError:
     match error.status_code:
         case 404:
             return not_found()
         case 405:
             allow = (error.headers or {}).get("Allow") or (error.headers or {}).get("allow")
-            detail = f"{request.method} is not a method of this resource."
+            detail = "The resource has no such method; `Allow` names those that it has."
             return ProblemError("method-not-allowed", detail, headers={"Allow": allow} if allow else {})
         case 413:
             return ProblemError("body-too-large", "The body has more than 1 MiB (1,048,576 bytes).")

@@ -10,7 +10,7 @@ from taskservice.api.definitions.views import WarningView
 from taskservice.api.parts import ApiRequest
 from taskservice.api.wire.body import json_object, pointer
 from taskservice.api.wire.json_text import JsonValue
-from taskservice.api.wire.problems import FieldError, validation_failed
+from taskservice.api.wire.problems import FieldError, ProblemError, validation_failed
 from taskservice.domain.definition.advice import warnings
 from taskservice.domain.definition.spec import DefinitionSpec
 from taskservice.domain.instant_text import LATEST_INSTANT, parse_rfc3339, rfc3339
@@ -52,9 +52,12 @@ async def preview(request: ApiRequest) -> Response[PreviewPage]:
     faults: list[FieldError] = []
     count = _count(members.pop("count", DEFAULT_COUNT), faults)
     begin = _from(members.pop("from", None), now_ms, faults)
+    try:
+        spec = checked(request, {**STAND_INS, **members}, "create").spec
+    except ProblemError as problem:
+        raise validation_failed(*faults, *problem.errors) from None
     if faults:
         raise validation_failed(*faults)
-    spec = checked(request, {**STAND_INS, **members}, "create").spec
     page = PreviewPage(
         items=[FireView(fire_time=rfc3339(instant)) for instant in next_fires(spec, begin, count)],
         next_cursor=None,

@@ -53,6 +53,8 @@ async def trigger_definition(
     """`{taskParams? | batch?, note?}`; `batch` is 1 to 1,000 objects `{taskParams?}`. Works on disabled ones."""
     no_parameters(request)
     members = await json_object(request, empty=True)
+    if members.get("batch", ...) is None:
+        del members["batch"]  # as if it were absent: taskParams alone may be null
     params, note = _asked(members)
     if not is_uuid(definition_id):
         raise not_found()

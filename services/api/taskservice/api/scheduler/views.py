@@ -85,7 +85,8 @@ def _partition_view(one: PartitionFacts, *, platform: bool) -> PartitionView:
         leader=status.leader if status and platform else None,
         epoch=status.epoch if status else None,
         lease_expires_at=_text(status.lease_expires_at) if status and platform else None,
-        position=status.position if status else None,
+        # the leader tells its position each second: what is projected may be newer
+        position=max(status.position, one.projected or 0) if status else None,
         projected_position=one.projected,
         projection_lag_ms=one.lag_ms if platform else None,
         archived_position=one.projected,  # one transaction writes rows and archive

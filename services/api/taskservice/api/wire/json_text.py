@@ -30,7 +30,7 @@ def parse_json(body: bytes) -> JsonValue:
     try:
         value = cast("JsonValue", json.loads(text, object_pairs_hook=_members_once, parse_constant=_no_constant))
     except json.JSONDecodeError as error:
-        raise _malformed(f"The body is not JSON: {error.msg}.", error.pos) from None
+        raise _malformed(f"The body is not JSON: {_words(error.msg)}.", error.pos) from None
     except RecursionError:
         raise _malformed(f"The body is nested more than {MAX_DEPTH} levels deep.", None) from None
     except ValueError as error:  # _RefusedError, and integers of more than 4,300 digits
@@ -41,6 +41,11 @@ def parse_json(body: bytes) -> JsonValue:
     if "\\u" in text and not _encodable(value):
         raise _malformed("The body holds half of a surrogate pair.", None)
     return value
+
+
+def _words(message: str) -> str:
+    """The parser's words as words about a place that is told besides."""
+    return "it begins with a byte order mark" if "BOM" in message else message.removesuffix(" at")
 
 
 def _members_once(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:

@@ -112,7 +112,7 @@ class Query:
         for name in self._values:
             if name not in self._asked:
                 known = ", ".join(sorted(self._asked)) or "none"
-                self._fault(name, "unknown", f"there is no such parameter here; known: {known}")
+                self._fault(name, "unknown", f"is no parameter of this resource; known: {known}")
         if self._errors:
             raise invalid_parameters(*self._errors)
 

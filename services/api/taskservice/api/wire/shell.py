@@ -1,9 +1,11 @@
 """What surrounds every request: its id, its trace, the headers that each answer has, and one access line.
 
 It stands outside of the router, so that answers of the framework itself (404, 405, 413) pass through it as well.
+HEAD is served as the GET without its body. OPTIONS is answered with `Allow` alone, to everybody, as the OpenAPI
+document is.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import Any, TypeAlias
 
 import structlog
@@ -17,6 +19,8 @@ Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
 STATE_KEY = "taskservice_facts"
+ROUTED_AS = {"HEAD": "GET", "OPTIONS": "TRACE"}
+"""What the router is asked for instead. No resource has TRACE: the refusal names the methods that there are."""
 
 _access = structlog.get_logger("taskservice.api.access")
 
@@ -69,22 +73,28 @@ class Shell:
         begin = self._clock.monotonic_ms()
         facts = self._facts(scope)
         status = 0
+        method = scope["method"]
+        scope["method"] = ROUTED_AS.get(method, method)
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
+                if method == "OPTIONS" and message["status"] == 405:
+                    message["status"], message["headers"] = 204, _only_allow(message["headers"])
                 status = message["status"]
                 message["headers"] = self._headers(list(message.get("headers", ())), facts)
+            elif method == "HEAD" or status == 204:
+                message["body"] = b""
             await send(message)
 
         try:
             await self.inner(scope, receive, send_with_headers)
         finally:
             duration_ms = self._clock.monotonic_ms() - begin
-            self._observe(scope["method"], status, duration_ms)
+            self._observe(method, status, duration_ms)
             _access.info(
                 "request",
-                method=scope["method"],
+                method=method,
                 path=scope["path"],
                 status=status,
                 ms=duration_ms,
@@ -108,6 +118,7 @@ class Shell:
 
     @staticmethod
     def _headers(headers: list[tuple[bytes, bytes]], facts: RequestFacts) -> list[tuple[bytes, bytes]]:
+        headers = [(name, _allowed(value) if name.lower() == b"allow" else value) for name, value in headers]
         names = {name.lower() for name, _ in headers}
         headers.append((b"x-request-id", facts.request_id.encode()))
         headers.append((b"traceparent", facts.traceparent.encode()))
@@ -115,3 +126,13 @@ class Shell:
         if b"cache-control" not in names:
             headers.append((b"cache-control", b"no-store"))
         return headers
+
+
+def _only_allow(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    return [(name, value) for name, value in headers if name.lower() == b"allow"]
+
+
+def _allowed(methods: bytes) -> bytes:
+    """The methods of an `Allow` header in order, with HEAD beside GET."""
+    names = {name.strip() for name in methods.split(b",")}
+    return b", ".join(sorted(names | ({b"HEAD"} if b"GET" in names else set())))
