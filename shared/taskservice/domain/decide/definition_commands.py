@@ -93,54 +93,14 @@ def delete(context: Context, fires: FireDecisions, command: c.DeleteDefinition) 
     return True
 
 
-def enable(context: Context, fires: FireDecisions, command: c.EnableDefinition) -> bool:
+def enable(context: Context, fires: FireDecisions, command: c.EnableDefinition) -> None:
     """Its first fire is strictly later."""
-    definition = _found(context, command, command.definition_id)
-    if definition is None:
-        return True
-    if definition.enabled:
-        context.accept(resource_of(definition.id))
-        return True
-    if not fires.settle(definition, cut_gap=True):
-        return False
-    context.draft.begin_item()
-    context.draft.emit(
-        e.DefinitionEnabled(
-            definition_id=definition.id,
-            version=definition.version + 1,
-            effective_at=_effective_at(context, definition),
-            note=command.note,
-            **context.stamp(definition.tenant_id),
-            **context.asked(),
-            **context.outcome(),
-        )
-    )
-    return True
+    _switch(context, fires, command, e.DefinitionEnabled, enabled=True)
 
 
-def disable(context: Context, fires: FireDecisions, command: c.DisableDefinition) -> bool:
+def disable(context: Context, fires: FireDecisions, command: c.DisableDefinition) -> None:
     """No due instants from here on; what was requested before still runs."""
-    definition = _found(context, command, command.definition_id)
-    if definition is None:
-        return True
-    if not definition.enabled:
-        context.accept(resource_of(definition.id))
-        return True
-    if not fires.settle(definition, cut_gap=True):
-        return False
-    context.draft.begin_item()
-    context.draft.emit(
-        e.DefinitionDisabled(
-            definition_id=definition.id,
-            version=definition.version + 1,
-            effective_at=_effective_at(context, definition),
-            note=command.note,
-            **context.stamp(definition.tenant_id),
-            **context.asked(),
-            **context.outcome(),
-        )
-    )
-    return True
+    _switch(context, fires, command, e.DefinitionDisabled, enabled=False)
 
 
 def live_definition(context: Context, definition_id: str) -> Definition | None:
@@ -155,6 +115,35 @@ def live_definition(context: Context, definition_id: str) -> Definition | None:
 def role_suffices(context: Context, spec: DefinitionSpec) -> bool:
     """`minRole`: the api checked it against its rows; here it is checked against the version in force."""
     return context.command is None or spec.min_role == "OPERATOR" or context.command.role == "ADMIN"
+
+
+def _switch(
+    context: Context,
+    fires: FireDecisions,
+    command: c.EnableDefinition | c.DisableDefinition,
+    switched: type[e.DefinitionEnabled | e.DefinitionDisabled],
+    *,
+    enabled: bool,
+) -> None:
+    definition = _found(context, command, command.definition_id)
+    if definition is None:
+        return
+    if definition.enabled == enabled:
+        context.accept(resource_of(definition.id))
+        return
+    fires.settle(definition, cut_gap=True)
+    context.draft.begin_item()
+    context.draft.emit(
+        switched(
+            definition_id=definition.id,
+            version=definition.version + 1,
+            effective_at=_effective_at(context, definition),
+            note=command.note,
+            **context.stamp(definition.tenant_id),
+            **context.asked(),
+            **context.outcome(),
+        )
+    )
 
 
 def _found(context: Context, command: c.Command, definition_id: str) -> Definition | None:
