@@ -93,14 +93,14 @@ def delete(context: Context, fires: FireDecisions, command: c.DeleteDefinition) 
     return True
 
 
-def enable(context: Context, fires: FireDecisions, command: c.EnableDefinition) -> None:
+def enable(context: Context, fires: FireDecisions, command: c.EnableDefinition) -> bool:
     """Its first fire is strictly later."""
-    _switch(context, fires, command, e.DefinitionEnabled, enabled=True)
+    return _switch(context, fires, command, e.DefinitionEnabled, enabled=True)
 
 
-def disable(context: Context, fires: FireDecisions, command: c.DisableDefinition) -> None:
+def disable(context: Context, fires: FireDecisions, command: c.DisableDefinition) -> bool:
     """No due instants from here on; what was requested before still runs."""
-    _switch(context, fires, command, e.DefinitionDisabled, enabled=False)
+    return _switch(context, fires, command, e.DefinitionDisabled, enabled=False)
 
 
 def live_definition(context: Context, definition_id: str) -> Definition | None:
@@ -124,14 +124,15 @@ def _switch(
     switched: type[e.DefinitionEnabled | e.DefinitionDisabled],
     *,
     enabled: bool,
-) -> None:
+) -> bool:
     definition = _found(context, command, command.definition_id)
     if definition is None:
-        return
+        return True
     if definition.enabled == enabled:
         context.accept(resource_of(definition.id))
-        return
-    fires.settle(definition, cut_gap=True)
+        return True
+    if not fires.settle(definition, cut_gap=True):
+        return False
     context.draft.begin_item()
     context.draft.emit(
         switched(
@@ -144,6 +145,7 @@ def _switch(
             **context.outcome(),
         )
     )
+    return True
 
 
 def _found(context: Context, command: c.Command, definition_id: str) -> Definition | None:
