@@ -6,15 +6,18 @@ import signal
 import socket
 import stat
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 
+import httpx
 import pytest
 import redis
 
 from taskservice.clock import ManualClock, SystemClock
 from taskservice.config import load_settings
 from taskservice.localstack.bootstrap import KeyFile, Keys
-from taskservice.localstack.follow import line_of
+from taskservice.localstack.console import Console
+from taskservice.localstack.follow import Follower, line_of
 from taskservice.localstack.ports import PortBook, any_free
 from taskservice.localstack.redis_server import RedisServer
 from taskservice.localstack.shape import Shape, Wiring, service_specs
@@ -196,19 +199,39 @@ def test_the_reason_of_a_refusal_is_taken_from_the_log(output: str, reason: str)
 @pytest.mark.parametrize(
     ("item", "line"),
     [
-        ({"status": "SUCCESS", "taskName": "a", "executionDuration": 12, "retryCount": 0}, "SUCCESS   a" + " " * 32 + "12 ms"),
+        ({"status": "SUCCESS", "taskName": "a", "executionDuration": 12, "retryCount": 0}, "SUCCESS   a" + " " * 34 + "12 ms"),
         ({"status": "RUNNING", "taskName": "数据同步任务"}, "RUNNING   数据同步任务"),
         (
             {
                 "status": "FAILED", "taskName": "a", "executionDuration": 1, "retryCount": 2, "attempt": 3,
                 "failureReason": "ERROR", "errorMessage": "no\nsecond line",
             },
-            "FAILED    a" + " " * 32 + "1 ms  attempt 3  ERROR  no",
+            "FAILED    a" + " " * 34 + "1 ms  attempt 3  ERROR  no",
+        ),
+        (
+            {"status": "SUCCESS", "taskName": "数据同步任务", "executionDuration": 12},
+            "SUCCESS   数据同步任务" + " " * (35 - 2 * 6) + "12 ms",
         ),
     ],
 )  # fmt: skip
 def test_an_instance_is_one_line(item: dict[str, object], line: str) -> None:
     assert line_of(item) == line
+
+
+async def test_only_what_changed_since_the_start_is_news() -> None:
+    items = [
+        {"id": "2", "status": "SUCCESS", "taskName": "new", "updatedAt": "2026-11-23T16:42:18.000Z"},
+        {"id": "1", "status": "SUCCESS", "taskName": "old", "updatedAt": "2026-11-23T16:41:00.000Z"},
+    ]
+    out = StringIO()
+    follower = Follower(Console(ManualClock(), out), "http://test", "key", "2026-11-23T16:42:10.000Z")
+    served = httpx.MockTransport(lambda _: httpx.Response(200, json={"items": items}))
+
+    async with httpx.AsyncClient(transport=served, base_url="http://test") as client:
+        await follower.run_once(client)
+        await follower.run_once(client)
+
+    assert [line.split()[1:] for line in out.getvalue().splitlines()] == [["SUCCESS", "new"]]
 
 
 async def test_a_killed_redis_is_back_on_its_port_with_its_data(tmp_path: Path, redis_server: RedisServer) -> None:

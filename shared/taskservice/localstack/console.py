@@ -47,8 +47,8 @@ class Console:
         """One readable line a process."""
         self.plain("")
         for one in processes:
-            where = one.spec.url or ""
-            what = versions.get(one.spec.role, one.spec.role)
+            where = one.spec.url
+            what = where or versions.get(one.spec.role, "")
             state = "ready" if one.ready else "starting"
-            self.plain(f"  {one.spec.name:<11} {state:<9} pid {one.pid or '-':<8} {where:<40} {what}")
+            self.plain(f"  {one.spec.name:<11} {state:<9} pid {one.pid or '-':<8} {what}")
         self.plain("")

@@ -5,6 +5,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final
+from unicodedata import east_asian_width
 
 import httpx
 
@@ -15,6 +16,8 @@ PAGE: Final = 100
 LINES_A_TURN: Final = 20
 REMEMBERED: Final = 5_000
 TIMEOUT_S: Final = 5.0
+NAME_WIDTH: Final = 34
+LONGEST_MESSAGE: Final = 160
 
 
 class Follower:
@@ -22,11 +25,13 @@ class Follower:
 
     :param url: of the api.
     :param api_key: whose tenant's instances are shown.
+    :param since: RFC 3339 as the api writes it; what did not change since then is no news.
     """
 
-    def __init__(self, console: Console, url: str, api_key: str) -> None:
+    def __init__(self, console: Console, url: str, api_key: str, since: str = "") -> None:
         self._console = console
         self._url = url
+        self._since = since
         self._headers = {"Authorization": f"Bearer {api_key}"}
         self._shown: OrderedDict[str, tuple[object, object]] = OrderedDict()
 
@@ -58,7 +63,8 @@ class Follower:
         self._shown.move_to_end(item["id"])
         while len(self._shown) > REMEMBERED:
             self._shown.popitem(last=False)
-        return known != state and item.get("status") != "PENDING"
+        is_old = str(item.get("updatedAt") or "") < self._since
+        return known != state and item.get("status") != "PENDING" and not is_old
 
 
 def line_of(item: Mapping[str, Any]) -> str:
@@ -69,6 +75,13 @@ def line_of(item: Mapping[str, Any]) -> str:
     retries = item.get("retryCount") or 0
     again = f"attempt {item.get('attempt')}" if retries else ""
     why = str(item.get("failureReason") or "") if status == "FAILED" else ""
-    message = str(item.get("errorMessage") or "").partition("\n")[0][:80] if status == "FAILED" else ""
+    message = str(item.get("errorMessage") or "").partition("\n")[0] if status == "FAILED" else ""
+    message = message if len(message) <= LONGEST_MESSAGE else f"{message[: LONGEST_MESSAGE - 1]}…"
     tail = "  ".join(part for part in (took, again, why, message) if part)
-    return f"{status:<9} {item.get('taskName')!s:<32} {tail}".rstrip()
+    name = str(item.get("taskName"))
+    return f"{status:<9} {name}{' ' * (NAME_WIDTH - width_of(name))} {tail}".rstrip()
+
+
+def width_of(text: str) -> int:
+    """Columns that a text takes in a terminal."""
+    return sum(2 if east_asian_width(one) in "WF" else 1 for one in text)

@@ -107,7 +107,7 @@ async def _serve(stack: LocalStack, console: Console, stop: asyncio.Event, *, fo
     console.say("READY; Ctrl-C stops all of it")
     followers: list[asyncio.Task[None]] = []
     if follow and stack.keys is not None:
-        followers.append(asyncio.create_task(Follower(console, stack.url, stack.keys.admin).run()))
+        followers.append(asyncio.create_task(Follower(console, stack.url, stack.keys.admin, stack.started_at).run()))
     try:
         await stack.watch(stop)
     finally:

@@ -85,6 +85,11 @@ class LocalStack:
         return "" if self._wiring is None else self._wiring.api_url
 
     @property
+    def started_at(self) -> str:
+        """When this run began, as the api writes instants."""
+        return self._started_at
+
+    @property
     def keys(self) -> Keys | None:
         """The keys; None before they are made."""
         return self._keys
@@ -122,7 +127,7 @@ class LocalStack:
         if self._keys is not None:
             self._console.plain(f"  address   {self.url}")
             self._console.plain(f"  API key   {self._keys.admin}   (admin of tenant {DEFAULT_TENANT}, platform)")
-            self._console.plain(f"  data      {self._shape.local}")
+            self._console.plain(f"  data      {self._shape.local}   (logs/ has what each process says)")
             self._console.plain("")
 
     async def watch(self, stop: asyncio.Event) -> None:
