@@ -91,12 +91,35 @@ async def test_one_faulty_entry_keeps_all_others_from_being_made(
     assert scene.reads.kept_definitions == {}
 
 
-@pytest.mark.parametrize("text", ['{"definitions": 1}', "[", '"x"'])
-def test_a_file_that_holds_something_else_is_refused(tmp_path: Path, text: str) -> None:
+async def test_what_the_service_refuses_is_named_by_its_entry(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    good = {"key": "k", "taskName": "t", "taskHandler": "noop", "scheduleType": "FIXED_RATE", "intervalMs": 1_000}
+
+    with pytest.raises(click.ClickException, match=r"entry 1, t \(key l\): 422 [^#]*#/queue"):
+        await apply(scene, [good, {**good, "key": "l", "queue": "gpu"}], capsys)
+
+    assert [one.spec.key for one in scene.reads.kept_definitions.values()] == ["k"]
+
+
+async def test_a_key_that_stands_twice_keeps_all_from_being_made(
+    scene: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    entry = {"key": "k", "taskName": "t", "taskHandler": "noop", "scheduleType": "FIXED_RATE", "intervalMs": 1_000}
+
+    lines = await apply(scene, [entry, {**entry, "taskName": "u"}], capsys)
+
+    assert lines[-2:] == ["faulty     u (key k) (entry 1)", "             #/key: entry 0 has this key already"]
+    assert scene.reads.kept_definitions == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [('{"definitions": 1}', "array"), ("[\n{,", "line 2 column 2"), ('"x"', "array"), ("[NaN]", "NaN")],
+)
+def test_a_file_that_holds_something_else_is_refused(tmp_path: Path, text: str, words: str) -> None:
     path = tmp_path / "d.json"
     path.write_text(text, encoding="utf-8")
 
-    with pytest.raises(click.ClickException):
+    with pytest.raises(click.ClickException, match=words):
         read_entries(path)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from taskservice.cli.placeholders import names_now, resolved
-from taskservice.cli.plan import Change, Create, Faulty, Step, Unchanged, plan_entry
+from taskservice.cli.plan import Change, Create, Faulty, Step, Unchanged, keys_given_twice, plan_entry
 from taskservice.client import Definition
 from taskservice.domain.definition.validate import DefinitionDefaults, ValidDefinition, parse_definition
 from taskservice.domain.definition.view import to_members
@@ -52,6 +52,15 @@ def test_what_does_not_exist_is_created_with_its_placeholders_resolved() -> None
     assert isinstance(step, Create)
     assert step.body["startAt"] == rfc3339(NOW + 2_000)
     assert step.body["taskParams"] == {"url": f"{URL}/x", "keep": "${HOME}"}
+
+
+def test_a_key_stands_in_a_file_once() -> None:
+    other = {**ENTRY, "key": "b"}
+
+    assert keys_given_twice([ENTRY, other, 5, ENTRY, {**ENTRY, "key": None}, {**ENTRY, "key": None}, other]) == {
+        3: 0,
+        6: 1,
+    }
 
 
 def test_the_second_run_changes_nothing() -> None:

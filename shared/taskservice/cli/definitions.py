@@ -1,6 +1,7 @@
 """`taskservice definitions`: show and apply definitions, over HTTP."""
 
 import asyncio
+import json
 import secrets
 from contextlib import suppress
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any, assert_never
 import click
 import msgspec
 
-from taskservice.cli.plan import Change, Create, Faulty, Step, Unchanged, may_match, plan_entry
+from taskservice.cli.plan import Change, Create, Faulty, Step, Unchanged, keys_given_twice, may_match, plan_entry
 from taskservice.client import Client, ClientError, Definition, StillPendingError
 from taskservice.clock import SystemClock
 from taskservice.config import Settings, settings_options
@@ -68,13 +69,19 @@ def read_entries(file: Path) -> list[Any]:
     :raises click.ClickException: it can't be read, or holds something else.
     """
     try:
-        document = msgspec.json.decode(file.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
-        raise click.ClickException(f"{file}: {error}") from None
+        document = json.loads(file.read_bytes(), parse_constant=_refuse_constant)
+    except OSError as error:
+        raise click.ClickException(f"{file}: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
+        raise click.ClickException(f"{file} is not JSON: {error}") from None
     entries = document.get("definitions") if isinstance(document, dict) else document
     if not isinstance(entries, list):
         raise click.ClickException(f'{file}: must hold an array of definitions, or {{"definitions": [...]}}')
     return entries
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is none of its values")
 
 
 async def _apply(settings: Settings, entries: list[Any], *, dry_run: bool) -> list[Step]:
@@ -87,11 +94,17 @@ async def apply_entries(client: Client, entries: list[Any], *, zone: str, now_ms
     """Plan all entries, then carry the plan out and show it; with a fault anywhere, or `dry_run`, only show it.
 
     :param zone: of definitions that name none. :param now_ms: what `${NOW}` is.
-    :raises ClientError: the service can't be asked, or refuses something.
+    :raises ClientError: the service can't be asked.
+    :raises click.ClickException: it refuses something; what was shown before is done.
     """
     steps: list[Step] = []
     taken: set[str] = set()
+    twice = keys_given_twice(entries)
     for number, entry in enumerate(entries):
+        if number in twice:
+            problem = f"#/key: entry {twice[number]} has this key already"
+            steps.append(Faulty(entry=number, problems=(problem,)))
+            continue
         candidates = [one for one in await _candidates(client, entry) if one.id not in taken]
         step = plan_entry(number, entry, candidates, url=client.url, now_ms=now_ms, zone=zone)
         if isinstance(step, Change | Unchanged):
@@ -100,7 +113,12 @@ async def apply_entries(client: Client, entries: list[Any], *, zone: str, now_ms
     faulty = any(isinstance(step, Faulty) for step in steps)
     for step in steps:
         if not dry_run and not faulty:
-            await _carry_out(client, step)
+            try:
+                await _carry_out(client, step)
+            except ClientError as error:
+                raise click.ClickException(
+                    f"entry {step.entry}, {_name(entries[step.entry])}: {error}\nwhat stands above was done"
+                ) from None
         _show(step, entries)
     if not faulty:
         click.echo(_summary(steps, dry_run=dry_run))

@@ -14,6 +14,8 @@ from taskservice.storage.rows import NewKey
 
 ROLES: dict[str, Role] = {"VIEWER": "VIEWER", "OPERATOR": "OPERATOR", "ADMIN": "ADMIN"}
 
+LONGEST_NAME = 100
+
 
 @click.group("keys")
 def command() -> None:
@@ -29,6 +31,8 @@ def command() -> None:
 @settings_options
 def create(settings: Settings, tenant: str, role: str, *, platform: bool, name: str, as_json: bool) -> None:
     """Make a key and show it, this once: only its hash is stored."""
+    if len(name) > LONGEST_NAME:
+        raise click.UsageError(f"--name: at most {LONGEST_NAME} characters")
     try:
         key = asyncio.run(_create(settings, tenant, ROLES[role.upper()], platform=platform, name=name))
     except (StorageError, ValueError) as error:

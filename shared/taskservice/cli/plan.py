@@ -57,7 +57,7 @@ def plan_entry(number: int, entry: Any, candidates: Sequence[Definition], *, url
     body: dict[str, Any] = resolved(entry, url=url, now_ms=now_ms)
     wanted = _parse(body, zone=zone, now_ms=now_ms)
     if not isinstance(wanted, ValidDefinition):
-        return Faulty(entry=number, problems=tuple(f"{one.pointer}: {one.detail}" for one in wanted))
+        return Faulty(entry=number, problems=tuple(_words(one) for one in wanted))
     found = [one for one in candidates if _same_name(entry, one)]
     if not found:
         return Create(entry=number, body=body)
@@ -69,6 +69,22 @@ def plan_entry(number: int, entry: Any, candidates: Sequence[Definition], *, url
         detail = f"#/key: {len(found)} definitions without a key have this name and handler: give the entry a key"
         return Faulty(entry=number, problems=(detail,))
     return steps[0]
+
+
+def _words(problem: FieldProblem) -> str:
+    at = "" if problem.position is None else f" (at position {problem.position}, from 0)"
+    return f"{problem.pointer}: {problem.detail}{at}"
+
+
+def keys_given_twice(entries: Sequence[Any]) -> dict[int, int]:
+    """Entry → an earlier one that has its key: the file would contradict itself."""
+    first: dict[str, int] = {}
+    found: dict[int, int] = {}
+    for number, entry in enumerate(entries):
+        key = entry.get("key") if isinstance(entry, dict) else None
+        if isinstance(key, str) and first.setdefault(key, number) != number:
+            found[number] = first[key]
+    return found
 
 
 def may_match(entry: Mapping[str, Any]) -> dict[str, str]:
