@@ -1,0 +1,238 @@
+"""Over random histories of every kind of schedule: nothing stays open for ever, no counter drifts, no timer is forgotten.
+
+Afterwards the workers come back and everything that is taken succeeds; what then is still open would be so for ever.
+"""
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.domain.core.test_properties import ACTIONS, IDS, Action
+from tests.domain.core.world import ACTOR, SECOND, T0, TENANT, World, fold, spec
+
+from taskservice.domain import commands as c
+from taskservice.domain import events as e
+from taskservice.domain import reports as r
+from taskservice.domain.agenda import Agenda
+
+ROUNDS = 10
+
+
+def members_of(n: int) -> dict[str, Any]:
+    """One of many bodies."""
+    kind = ("FIXED_DELAY", "FIXED_RATE", "ONCE", "FIXED_DELAY")[n % 4]
+    schedule: dict[str, Any] = {"schedule_type": kind, "interval_ms": (1_000, 4_000)[n // 4 % 2]}
+    if kind == "ONCE":
+        schedule = {"schedule_type": kind, "run_at": T0 + (n * 1_700) % 90_000}
+    return schedule | {
+        "overlap_policy": ("ALLOW", "SKIP")[n // 3 % 2],
+        "max_retries": n // 5 % 3,
+        "retry_delay_ms": 700,
+        "start_timeout_ms": (None, 2_000, 30_000)[n // 2 % 3],
+        "deadline_ms": (None, None, 9_000)[n // 7 % 3],
+        "timeout_ms": (None, 3_000)[n // 6 % 2],
+        "cancel_grace_ms": 1_000,
+        "max_concurrency": (None, 1, 2)[n // 11 % 3],
+        "priority": 1 + n % 9,
+        "queue": ("default", "other")[n // 13 % 2],
+        "on_worker_loss": ("RETRY", "FAIL")[n // 17 % 2],
+        "max_worker_losses": n % 2,
+        "end_at": None if n % 19 or kind == "ONCE" else T0 + 60_000,
+    }
+
+
+def _ask(world: World, command: Any, definition_id: str = "", **members: object) -> None:
+    named = {"definition_id": definition_id} if definition_id else {}
+    world.submit(command(id=f"{command.__name__}-{world.sequence}", tenant_id=TENANT, actor=ACTOR, **named, **members))
+
+
+def _update(world: World, n: int) -> None:
+    _ask(
+        world,
+        c.UpdateDefinition,
+        IDS[n % 3],
+        spec=spec(**members_of(n)),
+        enabled=(None, None, None, True, False)[n % 5],
+    )
+
+
+def _capacity(world: World, n: int) -> None:
+    world.slots = (0, 1, 4, 9)[n % 4]
+    world.renew_windows()
+
+
+def _retry(world: World, n: int) -> None:
+    """By hand, an instance that ended; by its row when nobody holds it any more."""
+    ended = [i for i in world.state.ended.values() if i.status != "SUCCESS"]
+    if not ended:
+        return
+    found = ended[n % len(ended)]
+    snapshot = e.InstanceSnapshot(
+        definition_id=found.definition_id,
+        definition_version=found.definition_version,
+        origin=found.origin,
+        fire_time=found.fire_time,
+        created_at=found.created_at,
+    )
+    _ask(
+        world,
+        c.RetryInstance,
+        instance_id=found.id,
+        snapshot=snapshot,
+        known_status=found.status,
+        known_position=world.state.position,
+    )
+
+
+def _report(world: World, n: int) -> None:
+    """What else workers say of what they took."""
+    taken = [entry for entry in world.entries.values() if entry.taken]
+    for entry in taken[: 1 + n % 3]:
+        at = world.now
+        reports: tuple[r.AnyReport, ...] = (
+            r.Started(entry.position, at - 100),
+            r.Returned(entry.position),
+            r.Interrupted(entry.position, at - 100, at),
+            r.Stopped(entry.position, None, at),
+            r.Stopped(entry.position, at - 100, at),
+            r.TimedOut(entry.position, at - 100, at),
+        )
+        world.report(reports[n % len(reports)])
+
+
+def _started(world: World, n: int) -> None:
+    for entry in world.take()[: 1 + n % 4]:
+        world.report(r.Started(entry.position, world.now))
+
+
+def _delete(world: World, n: int) -> None:
+    if n % 4 == 0:
+        _ask(world, c.DeleteDefinition, IDS[n % 3], cancel_running=n % 8 == 0)
+
+
+MORE: tuple[Action, ...] = (
+    Action("update", _update),
+    Action("update", _update),
+    Action("capacity", _capacity),
+    Action("retry", _retry),
+    Action("report", _report),
+    Action("report", _report),
+    Action("started", _started),
+    Action("delete it", _delete),
+    Action("long", lambda w, n: w.advance(1_000 + 300 * n, step=1_000)),
+)
+KEPT = tuple(action for action in ACTIONS if action.name not in {"edit", "delete"})
+histories = st.lists(st.tuples(st.sampled_from(KEPT + MORE), st.integers(0, 1_000)), min_size=8, max_size=60)
+firsts = st.lists(st.integers(0, 1_000), min_size=3, max_size=3)
+
+
+def play(history: list[tuple[Action, int]], first: list[int]) -> World:
+    world = World(slots=4)
+    for definition_id, number in zip(IDS, first, strict=True):
+        world.create(definition_id, **members_of(number))
+    for action, number in history:
+        action.run(world, number if action in MORE else number % 61)
+        assert_in_step(world)
+    return world
+
+
+@settings(max_examples=40, deadline=None)
+@given(histories, firsts)
+def test_nothing_stays_open_for_ever(history: list[tuple[Action, int]], first: list[int]) -> None:
+    world = play(history, first)
+
+    come_back(world)
+    for definition in list(world.state.definitions.values()):
+        if definition.enabled:
+            _ask(world, c.DisableDefinition, definition.id)
+    for _ in range(ROUNDS):
+        if not world.state.instances:
+            break
+        world.advance(2 * SECOND, step=1_000)
+        finish_all(world)
+        assert_in_step(world)
+
+    assert not world.state.instances
+    assert not world.entries, "an entry that no attempt is open for"
+    assert (world.state.in_flight, world.state.dispatched, world.state.tenant_open) == ({}, {}, {})
+    assert len(world.arbiter.agenda.waiting) == 0
+    assert world.arbiter.agenda.deadlines.next_at() is None
+    for definition in world.state.definitions.values():
+        assert (definition.active, definition.waiting_fires, list(definition.versions)) == (0, 0, [definition.version])
+
+
+@settings(max_examples=40, deadline=None)
+@given(histories, firsts)
+def test_every_fixed_delay_that_is_enabled_has_an_open_run_or_an_armed_instant(
+    history: list[tuple[Action, int]], first: list[int]
+) -> None:
+    world = play(history, first)
+    come_back(world)
+    fired = {i: len(list(scheduled(world, i))) for i in IDS}
+
+    for definition in world.state.definitions.values():
+        if definition.spec.schedule_type != "FIXED_DELAY" or not definition.enabled:
+            continue
+        assert definition.armed_at is not None or definition.delay_instance in world.state.instances
+
+    for _ in range(10):
+        world.advance(2 * SECOND, step=1_000)
+        finish_all(world)
+    for definition in world.state.definitions.values():
+        lives = definition.enabled and (definition.spec.end_at is None or definition.spec.end_at > world.now)
+        if lives and definition.spec.schedule_type == "FIXED_DELAY":
+            assert len(list(scheduled(world, definition.id))) > fired[definition.id]
+
+
+@settings(max_examples=40, deadline=None)
+@given(histories, firsts)
+def test_the_state_is_the_fold_and_no_instant_is_decided_twice(
+    history: list[tuple[Action, int]], first: list[int]
+) -> None:
+    world = play(history, first)
+    come_back(world)
+
+    for definition_id in IDS:
+        world.ledger(definition_id)
+    folded = fold(world.log)
+    folded.cursor = world.state.cursor
+    assert folded == world.state
+
+
+def come_back(world: World) -> None:
+    """The scheduler runs, and workers take and end what there is."""
+    _ask(world, c.StartScheduler)
+    world.slots = 50
+    world.renew_windows()
+    world.tick()
+    finish_all(world)
+
+
+def finish_all(world: World) -> None:
+    while entries := list(world.entries.values()):
+        world.succeed(entries[0])
+        world.tick()
+
+
+def scheduled(world: World, definition_id: str) -> list[Any]:
+    return [x for x in world.events(e.InstanceScheduled, e.FireSkipped) if x.definition_id == definition_id]
+
+
+def assert_in_step(world: World) -> None:
+    """Counters and timers that are kept step by step are what the state amounts to."""
+    state, agenda = world.state, world.arbiter.agenda
+    for window in agenda.windows.all():
+        assert window.used == sum(state.in_flight.get(suffix, 0) for suffix in window.suffixes)
+    assert sum(state.in_flight.values()) == len(state.dispatched)
+    assert {int(entry.entry_id.rpartition("-")[2]) for entry in world.entries.values()} >= set(state.dispatched)
+    anew = Agenda(state)
+    assert agenda.fires._next == anew.fires._next
+    assert agenda.deadlines._bucket_of == anew.deadlines._bucket_of
+    waiting = {instance.id for instance in state.instances.values() if instance.waits}
+    assert waiting == {i for i in waiting if i in agenda.waiting or i in {one for _, one in agenda.delayed}}
+    assert set(agenda.waiting._waiting) <= waiting
+    for definition in state.definitions.values():
+        open_ones = [i for i in state.instances.values() if i.definition_id == definition.id]
+        assert set(definition.open_ids) == {i.id for i in open_ones}
+        assert definition.active == sum(1 for i in open_ones if i.entry_position)
+        assert definition.waiting_fires == sum(1 for i in open_ones if i.origin == "SCHEDULE" and i.attempt == 0)
