@@ -66,6 +66,8 @@ class Instance(msgspec.Struct, kw_only=True, gc=False):
     ended_at: int | None = None
     failures: int = 0
     """Failed or timed out attempts since it was created or last retried by hand."""
+    retried_at: int | None = None
+    """When it was last retried by hand: its start timeout and its deadline count from there."""
     worker_losses: int = 0
     cancel_requested_at: int | None = None
     timeout_kind: TimeoutKind | None = None
@@ -90,6 +92,11 @@ class Instance(msgspec.Struct, kw_only=True, gc=False):
     def waits(self) -> bool:
         """Open, and no dispatch entry exists: it waits in the leader."""
         return self.entry_position == 0 and self.status not in TERMINAL
+
+    @property
+    def due_at(self) -> int:
+        """Where its start timeout and its deadline count from."""
+        return self.fire_time if self.retried_at is None else self.retried_at
 
     @property
     def entry_id(self) -> str:

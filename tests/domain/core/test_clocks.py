@@ -75,3 +75,58 @@ def test_every_clock_that_ran_out_before_a_report_is_decided_before_it() -> None
     assert not world.events(e.RetryScheduled)
     (ended,) = world.events(e.AttemptTimedOut)
     assert (ended.failure_reason, ended.final) == ("DEADLINE", True)
+
+
+@pytest.mark.parametrize("cancelled_when", ["waiting", "ended by its start timeout"])
+def test_a_retry_by_hand_is_not_ended_by_the_start_timeout_of_its_first_life(cancelled_when: str) -> None:
+    world = World(slots=0)
+    world.create(enabled=False, start_timeout_ms=2_000)
+    (scheduled,) = world.trigger()
+    if cancelled_when == "waiting":
+        world.submit(
+            c.CancelInstance(id="c", tenant_id=TENANT, actor=ACTOR, instance_id=scheduled.instance_id, reason="")
+        )
+    world.advance(3_000)
+    assert not world.state.instances
+    retry(world, scheduled.instance_id)
+    world.slots = 1
+    world.renew_windows()
+    world.tick()
+
+    world.succeed(world.take_one())
+    assert statuses(world) == {"SUCCESS": 1}
+
+
+def test_a_retry_by_hand_after_the_deadline_has_a_deadline_of_its_own() -> None:
+    world = World()
+    world.create(enabled=False, deadline_ms=2_000, cancel_grace_ms=0)
+    (scheduled,) = world.trigger()
+    world.fail(world.take_one())
+    world.advance(5_000)
+    retry(world, scheduled.instance_id)
+    again = world.take_one()
+    assert again.order.deadline_at == world.now + 2_000
+    world.advance(1_500)
+    assert not world.events(e.TimeoutReached)
+    world.advance(1_000)
+
+    (reached,) = world.events(e.TimeoutReached)
+    assert reached.kind == "DEADLINE"
+
+
+def retry(world: World, instance_id: str) -> None:
+    held = world.state.ended[instance_id]
+    (event,) = world.submit(
+        c.RetryInstance(
+            id=f"retry-{world.sequence}",
+            tenant_id=TENANT,
+            actor=ACTOR,
+            instance_id=instance_id,
+            snapshot=e.InstanceSnapshot(
+                definition_id="d1", definition_version=1, origin="MANUAL", fire_time=T0, created_at=T0
+            ),
+            known_status=held.status,
+            known_position=held.position,
+        )
+    )[:1]
+    assert isinstance(event, e.InstanceRetried)

@@ -1,7 +1,8 @@
 """The leader's clocks of one instance: when the next of them runs out.
 
 `timeoutMs` runs on the worker; the leader's own deadline for it, `startedAt + timeoutMs + cancelGraceMs + 5 s`, is for
-a worker that forgot. `startTimeoutMs` and `deadlineMs` count from the nominal instant and are the leader's alone.
+a worker that forgot. `startTimeoutMs` and `deadlineMs` count from the nominal instant, or from the last
+retry by hand, and are the leader's alone.
 """
 
 from typing import Literal, TypeAlias
@@ -21,14 +22,14 @@ def start_timeout_at(instance: Instance, spec: DefinitionSpec) -> int | None:
         return None
     if instance.attempt > 1 or instance.previous_attempts or instance.timeout_kind is not None:
         return None
-    return instance.fire_time + spec.start_timeout_ms
+    return instance.due_at + spec.start_timeout_ms
 
 
 def deadline_at(instance: Instance, spec: DefinitionSpec) -> int | None:
     """When it must have ended, retries included."""
     if spec.deadline_ms is None or instance.timeout_kind == "DEADLINE":
         return None
-    return instance.fire_time + spec.deadline_ms
+    return instance.due_at + spec.deadline_ms
 
 
 def forgotten_at(instance: Instance, spec: DefinitionSpec) -> int | None:

@@ -261,7 +261,7 @@ class Draft:
             isolation=spec.isolation,
             timeout_ms=spec.timeout_ms,
             cancel_grace_ms=spec.cancel_grace_ms,
-            deadline_at=None if spec.deadline_ms is None else instance.fire_time + spec.deadline_ms,
+            deadline_at=None if spec.deadline_ms is None else instance.due_at + spec.deadline_ms,
             traceparent=instance.traceparent,
         )
         payload = encode_work_order(order)

@@ -226,6 +226,7 @@ def retried(state: State, event: e.InstanceRetried) -> None:
         position=0,
         params=kept.params,
         ready_at=event.ts,
+        retried_at=event.ts,
         attempt=kept.attempt,
         next_attempt=kept.attempt + 1,
         actor=kept.actor,

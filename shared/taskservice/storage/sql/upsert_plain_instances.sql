@@ -15,4 +15,5 @@ ON DUPLICATE KEY UPDATE execution_params = VALUES(execution_params), status = VA
   timeout_kind = VALUES(timeout_kind), revoking = VALUES(revoking), revoke_asked_at = VALUES(revoke_asked_at),
   failure_reason = VALUES(failure_reason), error_type = VALUES(error_type), result = VALUES(result),
   actor_type = VALUES(actor_type), actor_id = VALUES(actor_id), command_id = VALUES(command_id),
-  traceparent = VALUES(traceparent), previous_attempts = VALUES(previous_attempts), position = VALUES(position)
+  traceparent = VALUES(traceparent), previous_attempts = VALUES(previous_attempts),
+  retried_at = VALUES(retried_at), position = VALUES(position)

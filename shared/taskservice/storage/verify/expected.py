@@ -80,6 +80,7 @@ def instance_columns(instance: Instance, end: EndEvent | None) -> Columns:
         "command_id": instance.command_id or None,
         "traceparent": instance.traceparent,
         "previous_attempts": json_text(instance.previous_attempts) if instance.previous_attempts else None,
+        "retried_at": utc_or_none(instance.retried_at),
         "position": instance.position,
     }
 
