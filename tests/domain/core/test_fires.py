@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from tests.domain.core.world import ACTOR, MINUTE, SECOND, T0, TENANT, World, spec
 
 from taskservice.domain import commands as c
@@ -86,6 +87,23 @@ def test_a_fixed_delay_counts_from_the_end_of_the_last_automatic_retry() -> None
     world.advance(20 * SECOND)
 
     assert sorted(world.ledger()) == [T0 + 10_000, ended_at + 10_000]
+
+
+@pytest.mark.parametrize("start_in", [None, 200 * SECOND])
+def test_a_fixed_delay_whose_schedule_changes_under_a_run_counts_from_the_end_of_that_run(start_in: int | None) -> None:
+    world = World()
+    world.create(schedule_type="FIXED_DELAY", interval_ms=10 * SECOND)
+    world.advance(10 * SECOND)
+    entry = world.take_one()
+    start_at = None if start_in is None else T0 + start_in
+    _update(world, "u", schedule_type="FIXED_DELAY", interval_ms=60 * SECOND, start_at=start_at)
+    world.advance(70 * SECOND)
+    world.succeed(entry)
+    ended_at = world.now
+    world.advance(150 * SECOND)
+
+    assert not world.events(e.FireSkipped)
+    assert [i.fire_time for i in world.events(e.InstanceScheduled)][1] == max(ended_at + 60 * SECOND, start_at or 0)
 
 
 def test_a_disabled_definition_has_no_due_instants_and_fires_strictly_later_after_enable() -> None:

@@ -105,7 +105,7 @@ def run_ended(state: State, definition: Definition, instance_id: str, ended_at: 
     if definition.spec.schedule_type != "FIXED_DELAY" or definition.delay_instance != instance_id:
         return
     if definition.armed_at is None:
-        definition.armed_at = ended_at + (definition.spec.interval_ms or 0)
+        definition.armed_at = _delayed_from(definition.spec, ended_at)
         changed_definition(state, definition)
 
 
@@ -117,9 +117,8 @@ def _begin_schedule(definition: Definition, effective_at: int) -> None:
         undecided = definition.last_decided is None or definition.last_decided < spec.run_at
         if undecided:
             definition.decided_until = min(definition.decided_until, spec.run_at - 1)
-    elif spec.schedule_type == "FIXED_DELAY":
-        first = effective_at + (spec.interval_ms or 0)
-        definition.armed_at = first if spec.start_at is None else max(first, spec.start_at)
+    elif spec.schedule_type == "FIXED_DELAY" and definition.delay_instance not in definition.open_ids:
+        definition.armed_at = _delayed_from(spec, effective_at)  # else the end of that run arms it
 
 
 def _restart_schedule(definition: Definition, effective_at: int, ts: int) -> None:
@@ -128,8 +127,13 @@ def _restart_schedule(definition: Definition, effective_at: int, ts: int) -> Non
     definition.decided_until = max(definition.decided_until, effective_at)
     spec = definition.spec
     if spec.schedule_type == "FIXED_DELAY":
-        first = max(effective_at, ts) + (spec.interval_ms or 0)
-        definition.armed_at = first if spec.start_at is None else max(first, spec.start_at)
+        definition.armed_at = _delayed_from(spec, max(effective_at, ts))
+
+
+def _delayed_from(spec: DefinitionSpec, instant: int) -> int:
+    """FIXED_DELAY's one instant, counted from this one."""
+    first = instant + (spec.interval_ms or 0)
+    return first if spec.start_at is None else max(first, spec.start_at)
 
 
 def _new_version(state: State, definition: Definition, version: int, spec: DefinitionSpec) -> None:
