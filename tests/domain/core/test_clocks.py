@@ -130,3 +130,16 @@ def retry(world: World, instance_id: str) -> None:
         )
     )[:1]
     assert isinstance(event, e.InstanceRetried)
+
+
+def test_a_deadline_that_ran_out_before_a_cancel_is_decided_before_it() -> None:
+    world = World(slots=0)
+    world.create(enabled=False, deadline_ms=2_000)
+    (scheduled,) = world.trigger()
+    world.now += 3_000
+    events = world.submit(
+        c.CancelInstance(id="c", tenant_id=TENANT, actor=ACTOR, instance_id=scheduled.instance_id, reason="")
+    )
+
+    assert [type(x).__name__ for x in events] == ["InstanceFailed", "CommandRejected"]
+    assert events[1].current_status == "FAILED"

@@ -160,7 +160,7 @@ class Arbiter:
             case c.DisableDefinition():
                 settled = definition_commands.disable(context, self._fires, command)
             case c.CancelInstance():
-                instance_commands.cancel(context, self._fires, command)
+                instance_commands.cancel(context, self._fires, self._clocks, command)
             case c.RetryInstance():
                 instance_commands.retry(context, self._fires, command)
             case c.StopScheduler():

@@ -4,6 +4,7 @@ import msgspec
 
 from taskservice.domain import commands as c
 from taskservice.domain import events as e
+from taskservice.domain.decide.clocks import ClockDecisions
 from taskservice.domain.decide.context import Context
 from taskservice.domain.decide.definition_commands import live_definition, resource_of, role_suffices
 from taskservice.domain.decide.fires import FireDecisions
@@ -43,7 +44,7 @@ def trigger(
     return end
 
 
-def cancel(context: Context, fires: FireDecisions, command: c.CancelInstance) -> None:
+def cancel(context: Context, fires: FireDecisions, clocks: ClockDecisions, command: c.CancelInstance) -> None:
     """What waits ends at once; what was dispatched ends by a report."""
     resource = resource_of_instance(command.instance_id)
     instance = context.state.instances.get(command.instance_id)
@@ -55,6 +56,10 @@ def cancel(context: Context, fires: FireDecisions, command: c.CancelInstance) ->
         context.reject("forbidden", f"the definition's minRole is {definition.spec.min_role}", resource)
         return
     fires.settle(definition, cut_gap=False)
+    clocks.settle(instance)
+    if not instance.is_open:
+        _reject_cancel(context, command)
+        return
     if instance.cancel_requested_at is not None:
         context.accept(resource)
         return
