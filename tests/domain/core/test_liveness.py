@@ -110,6 +110,14 @@ def _delete(world: World, n: int) -> None:
         _ask(world, c.DeleteDefinition, IDS[n % 3], cancel_running=n % 8 == 0)
 
 
+def _behind(world: World, n: int) -> None:
+    """The inbox is read up to some instant before now only: what it could change must wait."""
+    world.now += 400 * (n % 12)
+    world.arbiter.run_timers(world.now, world.now - 300 * (n % 7))
+    world.arbiter.dispatch(world.now)
+    world._append()
+
+
 MORE: tuple[Action, ...] = (
     Action("update", _update),
     Action("update", _update),
@@ -118,6 +126,7 @@ MORE: tuple[Action, ...] = (
     Action("report", _report),
     Action("report", _report),
     Action("started", _started),
+    Action("behind", _behind),
     Action("delete it", _delete),
     Action("long", lambda w, n: w.advance(1_000 + 300 * n, step=1_000)),
 )
