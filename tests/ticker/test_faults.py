@@ -253,3 +253,18 @@ async def test_a_run_that_is_not_pending_to_its_worker_any_more_is_a_loss(house:
     lost = [event for event in await house.events() if isinstance(event, e.AttemptLost)]
     assert [event.reason for event in lost] == ["recovery"]
     assert house.epochs.recoveries_begun[0] == 1
+
+
+async def test_a_lost_worker_with_more_than_one_append_can_take_back_loses_all_of_it(house: House) -> None:
+    first = house.start("first")
+    await house.create("d1", never())
+    async with running(FakeWorker(house.connect(), "w1", slots=900, silent=True)) as lost:
+        await wait_until(lambda: first.leads, "first leads")
+        await house.trigger("d1", 900)
+        await wait_until(lambda: len(lost.taken) == 900, "all of it taken")
+    async with running(FakeWorker(house.connect(), "w2", slots=150)) as other:
+        await wait_until(lambda: len(other.taken) == 900, "all of it taken again", timeout_s=20)
+
+    assert await count(house, e.AttemptLost, 900)
+    assert {order.attempt for order in other.taken} == {2}
+    assert Counter(order.instance_id for order in other.taken) == Counter(order.instance_id for order in lost.taken)

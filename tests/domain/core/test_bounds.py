@@ -160,3 +160,20 @@ def test_no_append_is_larger_than_the_log_takes_however_large_an_item_is() -> No
     assert batches[0].cursor == world.inbox[-2].entry_id
     assert batches[1].cursor == world.inbox[-1].entry_id
     assert batches[1].expected_last_id == batches[0].last_id
+
+
+def test_a_stop_asks_back_more_than_one_append_can_carry() -> None:
+    world = World(slots=2_000)
+    world.create(enabled=False, max_concurrency=5_000)
+    world.trigger(items=1_000)
+    world.trigger(items=301, command_id="t2")
+    assert len(world.entries) == 1_301
+    world.submit(c.StopScheduler(id="s", tenant_id=TENANT, actor=ACTOR))
+    world.tick()
+
+    assert not world.entries
+    assert len(world.events(e.DispatchWithdrawn)) == 1_301
+    world.submit(c.StartScheduler(id="g", tenant_id=TENANT, actor=ACTOR))
+    world.tick()
+    world.tick()
+    assert len(world.entries) == 1_301
