@@ -66,7 +66,7 @@ def test_a_kill_loses_and_doubles_nothing(stack: RunningStack, role: str, capsys
     until(end)
 
     expected = {start + second * 1_000 for second in range(lasting_s)}
-    for definition_id in (rate, cron):
+    for kind, definition_id in (("FIXED_RATE", rate), ("CRON", cron)):
         wait_until_blocking(
             lambda definition_id=definition_id: len(_fires(stack, definition_id)) >= len(expected),  # type: ignore[misc]
             f"{len(expected)} ended instances",
@@ -77,8 +77,9 @@ def test_a_kill_loses_and_doubles_nothing(stack: RunningStack, role: str, capsys
         twice = sum(count - 1 for count in recorded.values())
         with capsys.disabled():
             sys.stdout.write(
-                f"\n{role} x{KILLS} (seed {SEED}): expected {len(expected)}, recorded {len(recorded)}, "
-                f"twice {twice}; back after {backs} ms\n"
+                f"\n{role} x{KILLS}, {kind} (seed {SEED}): expected {len(expected)}, recorded {len(recorded)}, "
+                f"twice {twice}; longest wait for a decision {_longest_wait_ms(stack, definition_id)} ms; "
+                f"back after {backs} ms\n"
             )
         assert set(recorded) == expected
         assert twice == 0
