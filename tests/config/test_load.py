@@ -239,6 +239,18 @@ def test_the_folders_stack_is_used_when_nothing_else_is_said(tmp_path: Path) -> 
     assert load(tmp_path, env={"APP_TASK_HTTP_ALLOW": ""}).http_allow == ()
 
 
+def test_a_worker_beside_the_stack_keeps_the_stacks_time(tmp_path: Path) -> None:
+    stack_file(tmp_path)
+    clocks = {"app.task.worker.ttl": 3_000, "app.task.distributed-lock.redis.default-expire-time": 2_000}
+    (tmp_path / ".local" / "clocks.json").write_text(json.dumps(clocks))
+
+    scheduler = load(tmp_path).scheduler
+
+    assert (scheduler.worker_ttl_ms, scheduler.lease_ms) == (3_000, 2_000)
+    assert load(tmp_path, env={"REDIS_HOST": "elsewhere"}).scheduler.worker_ttl_ms == 15_000
+    assert load(tmp_path, env={"APP_TASK_WORKER_TTL": "9000"}).scheduler.worker_ttl_ms == 9_000
+
+
 def test_a_named_server_hides_the_folders_servers(tmp_path: Path) -> None:
     stack_file(tmp_path)
 

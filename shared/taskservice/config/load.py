@@ -19,7 +19,7 @@ from taskservice.config.settings import (
     SchedulerSettings,
     Settings,
 )
-from taskservice.config.sources import Source, from_environment, from_file, from_flags, from_stack
+from taskservice.config.sources import CLOCKS, Source, from_environment, from_file, from_flags, from_stack
 
 STACK_FILE = Path(".local") / "stack.json"
 DEFAULT = "default"
@@ -57,7 +57,13 @@ def _stack_beneath(given: list[Source], stack: Source) -> Source:
     named = {key for source in given for key in source}
     hidden: set[str] = set()
     if named.intersection(SERVERS):
-        hidden |= {"taskservice.redis.url", "taskservice.mysql.url", "app.task.partitions", "app.task.http.allow"}
+        hidden |= {
+            "taskservice.redis.url",
+            "taskservice.mysql.url",
+            "app.task.partitions",
+            "app.task.http.allow",
+            *CLOCKS,
+        }
     if "taskservice.api.url" in named:
         hidden |= {"taskservice.api.url", "taskservice.api.key"}
     return {key: found for key, found in stack.items() if key not in hidden}

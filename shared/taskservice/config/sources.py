@@ -102,6 +102,11 @@ def from_file(path: Path, *, required: bool) -> Source:
     return {key: value for key, value in found.items() if key in SETTINGS}
 
 
+STACK_CLOCKS = "clocks.json"
+"""Beside `stack.json`, whose members are a contract."""
+CLOCKS = ("app.task.distributed-lock.redis.default-expire-time", "app.task.worker.ttl")
+
+
 class _Stack(msgspec.Struct, rename="camel"):
     """The members of `.local/stack.json` that a client needs."""
 
@@ -126,7 +131,17 @@ def from_stack(path: Path) -> Source:
         "app.task.partitions": stack.partitions,
         "app.task.http.allow": urlsplit(stack.url).netloc if stack.url else None,  # as its own workers have it
     }
+    members |= _clocks_of(path.with_name(STACK_CLOCKS))
     return {key: Found(value, str(path)) for key, value in members.items() if value is not None}
+
+
+def _clocks_of(path: Path) -> dict[str, Raw]:
+    """The stack's own lease and worker TTL, if it was given any: a worker started beside it must keep its time."""
+    try:
+        found = msgspec.json.decode(path.read_bytes(), type=dict[str, int])
+    except (OSError, msgspec.DecodeError):
+        return {}
+    return {key: value for key, value in found.items() if key in CLOCKS}
 
 
 def _flatten(prefix: str, node: Mapping[object, object]) -> Iterator[tuple[str, Raw]]:

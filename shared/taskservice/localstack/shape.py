@@ -53,6 +53,15 @@ class Shape:
         return self.code / "examples" / "definitions.json"
 
     @property
+    def clocks(self) -> dict[str, int]:
+        """Lease and worker TTL as settings, as far as they were given."""
+        given = {
+            "app.task.distributed-lock.redis.default-expire-time": self.lease_ms,
+            "app.task.worker.ttl": self.worker_ttl_ms,
+        }
+        return {key: value for key, value in given.items() if value is not None}
+
+    @property
     def handler_modules(self) -> tuple[str, ...]:
         """What the workers import."""
         shipped = ("examples.handlers",) if self.examples and (self.code / "examples" / "handlers.py").exists() else ()

@@ -100,6 +100,7 @@ class LocalStack:
         :raises StackError, MissingServerError, BootstrapError: saying what to do.
         """
         self._take_lock()
+        self._file.write_clocks(self._shape.clocks)
         api_port = self._api_port()
         await self._start_servers()
         self._wiring = Wiring(

@@ -1,11 +1,14 @@
 """`.local/stack.json` (API.md §12): what runs where, for the command line run in this folder and for tests."""
 
 import os
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
 import msgspec
+
+from taskservice.config.sources import STACK_CLOCKS
 
 LOCAL = ".local"
 NAME = "stack.json"
@@ -58,6 +61,7 @@ class StackFile:
 
     def __init__(self, directory: Path) -> None:
         self.path = directory / LOCAL / NAME
+        self._clocks = self.path.with_name(STACK_CLOCKS)
 
     def write(self, stack: Stack) -> None:
         """Replace it."""
@@ -66,6 +70,11 @@ class StackFile:
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
             file.write(msgspec.json.format(msgspec.json.encode(stack), indent=2) + b"\n")
         draft.replace(self.path)
+
+    def write_clocks(self, clocks: Mapping[str, int]) -> None:
+        """Lease and worker TTL that this stack was given, for workers started beside it."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._clocks.write_bytes(msgspec.json.encode(clocks))
 
     def read(self) -> Stack | None:
         """What it says; None when there is none that can be read."""
@@ -77,6 +86,7 @@ class StackFile:
     def remove(self) -> None:
         """Remove it, if it is there."""
         self.path.unlink(missing_ok=True)
+        self._clocks.unlink(missing_ok=True)
 
 
 def instant(at_ms: int) -> str:
