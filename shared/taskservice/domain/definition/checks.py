@@ -1,12 +1,15 @@
 """What one member may be: small checks, made by functions that say so.
 
 A check takes a JSON value, where it stands and a report; it answers the value as the spec holds it, or FAULTY after
-it has reported why. JSON's own types count: 1.0 and true are no integers.
+it has reported why. JSON's own types count: 1.0 and true are no integers. Each check carries the JSON Schema of what
+it lets through, so that what is published and what is checked are one text. A schema may allow more than its check
+(that a time zone exists, it can't say), never less.
 """
 
 import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import Enum
 from typing import Final, TypeAlias
@@ -16,7 +19,8 @@ from taskservice.domain.instant_text import LATEST_INSTANT, parse_rfc3339
 from taskservice.domain.schedule.zones import is_zone, zone_names
 
 Path: TypeAlias = tuple[str | int, ...]
-Check: TypeAlias = Callable[[object, Path, Report], object]
+Judge: TypeAlias = Callable[[object, Path, Report], object]
+Schema: TypeAlias = Mapping[str, object]
 
 
 class _Verdict(Enum):
@@ -25,10 +29,31 @@ class _Verdict(Enum):
 
 FAULTY: Final = _Verdict.FAULTY
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_CONTROL_BUT_LAYOUT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_CONTROL = r"[\x00-\x1f\x7f-\x9f]"
+_CONTROL_BUT_LAYOUT = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _DATE_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What one member may be: `judge` says it to a request, `schema` (JSON Schema 2020-12) to its reader."""
+
+    judge: Judge
+    schema: Schema
+
+    def __call__(self, value: object, path: Path, report: Report) -> object:
+        """The value as the spec holds it, or FAULTY after it was reported."""
+        return self.judge(value, path, report)
+
+
+def checks(schema: Schema) -> Callable[[Judge], Check]:
+    """Make a check of a judge, with the schema of what it lets through."""
+
+    def of(judge: Judge) -> Check:
+        return Check(judge, schema)
+
+    return of
 
 
 def fault(report: Report, path: Path, code: FieldCode, detail: str, position: int | None = None) -> object:
@@ -52,9 +77,14 @@ def text(
     :param layout: line breaks and tabs may stand in it; other control characters never.
     :param free: any character may stand in it, whoever reads it next judges.
     """
-    foreign = re.compile(outside) if outside is not None else _CONTROL_BUT_LAYOUT if layout else _CONTROL
+    excluded = outside if outside is not None else _CONTROL_BUT_LAYOUT if layout else _CONTROL
+    foreign = re.compile(excluded)
+    schema: dict[str, object] = {"type": "string", "minLength": at_least, "maxLength": at_most}
+    if not free:
+        schema["pattern"] = f"^{_complement(excluded)}*$"
     wanted = f"only {made_of} are allowed" if made_of else "control characters are not allowed"
 
+    @checks(schema)
     def check(value: object, path: Path, report: Report) -> object:
         if not isinstance(value, str):
             return fault(report, path, "type", f"a string of {at_least} to {at_most} characters is expected")
@@ -74,6 +104,7 @@ def text(
 def integer(low: int, high: int) -> Check:
     """A whole number from `low` to `high`, written as one."""
 
+    @checks({"type": "integer", "minimum": low, "maximum": high})
     def check(value: object, path: Path, report: Report) -> object:
         if not isinstance(value, int) or isinstance(value, bool):
             return fault(report, path, "type", f"an integer from {low} to {high} is expected")
@@ -87,6 +118,7 @@ def integer(low: int, high: int) -> Check:
 def number(low: float, high: float) -> Check:
     """A number from `low` to `high`, with or without decimals."""
 
+    @checks({"type": "number", "minimum": low, "maximum": high})
     def check(value: object, path: Path, report: Report) -> object:
         if not isinstance(value, int | float) or isinstance(value, bool):
             return fault(report, path, "type", f"a number from {low:g} to {high:g} is expected")
@@ -100,6 +132,7 @@ def number(low: float, high: float) -> Check:
 def choice(*words: str) -> Check:
     """One of these words, written exactly so."""
 
+    @checks({"type": "string", "enum": list(words)})
     def check(value: object, path: Path, report: Report) -> object:
         if isinstance(value, str) and value in words:
             return value
@@ -111,6 +144,7 @@ def choice(*words: str) -> Check:
     return check
 
 
+@checks({"type": "boolean"})
 def boolean(value: object, path: Path, report: Report) -> object:
     """True or false."""
     if isinstance(value, bool):
@@ -118,6 +152,7 @@ def boolean(value: object, path: Path, report: Report) -> object:
     return fault(report, path, "type", "true or false is expected")
 
 
+@checks({"type": "string", "format": "date-time"})
 def instant(value: object, path: Path, report: Report) -> object:
     """A time with an offset, from 1970 to 9999; milliseconds since the epoch come out."""
     example = "for example 2026-11-23T02:00:00.000Z or 2026-11-23T10:00:00+08:00"
@@ -133,6 +168,7 @@ def instant(value: object, path: Path, report: Report) -> object:
     return parsed
 
 
+@checks({"type": "string"})
 def time_zone(value: object, path: Path, report: Report) -> object:
     """The name of an IANA time zone."""
     if not isinstance(value, str):
@@ -146,6 +182,14 @@ def time_zone(value: object, path: Path, report: Report) -> object:
 def string_map(entries: int, name: Check, content: Check, *, at_most_bytes: int | None = None) -> Check:
     """An object of strings: so many entries, each name and value checked, together at most so many bytes of UTF-8."""
 
+    @checks(
+        {
+            "type": "object",
+            "maxProperties": entries,
+            "propertyNames": name.schema,
+            "additionalProperties": content.schema,
+        }
+    )
     def check(value: object, path: Path, report: Report) -> object:
         if not isinstance(value, dict):
             return fault(report, path, "type", "an object whose values are strings is expected")
@@ -169,6 +213,7 @@ def string_map(entries: int, name: Check, content: Check, *, at_most_bytes: int 
 def string_list(entries: int, content: Check) -> Check:
     """An array of strings: so many of them, each checked."""
 
+    @checks({"type": "array", "maxItems": entries, "items": content.schema})
     def check(value: object, path: Path, report: Report) -> object:
         if not isinstance(value, list):
             return fault(report, path, "type", "an array of strings is expected")
@@ -178,6 +223,12 @@ def string_list(entries: int, content: Check) -> Check:
         return FAULTY if FAULTY in checked else checked
 
     return check
+
+
+def _complement(one_character: str) -> str:
+    """The pattern of one character that the given pattern does not match: `[^a]` of `[a]`, and back."""
+    inner = one_character.removeprefix("[").removesuffix("]")
+    return f"[{inner[1:]}]" if inner.startswith("^") else f"[^{inner}]"
 
 
 def nearest(value: object, words: Iterable[str]) -> str:

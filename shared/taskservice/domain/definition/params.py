@@ -4,12 +4,19 @@ import json
 
 import msgspec
 
-from taskservice.domain.definition.checks import FAULTY, Path, fault
+from taskservice.domain.definition.checks import FAULTY, Path, checks, fault
 from taskservice.domain.definition.problem import Report
 
 MOST_BYTES = 65_535
+SCHEMA: dict[str, object] = {
+    "anyOf": [
+        {"type": "string", "maxLength": MOST_BYTES, "contentMediaType": "application/json"},
+        {"type": ["object", "array", "number", "boolean", "null"]},
+    ]
+}
 
 
+@checks(SCHEMA)
 def task_params(value: object, path: Path, report: Report) -> object:
     r"""The JSON text of the parameters, at most 65,535 bytes of UTF-8.
 

@@ -12,13 +12,15 @@ from taskservice.domain.definition.problem import FieldProblem, Report, pointer_
 from taskservice.domain.definition.spec import CronDialect
 from taskservice.domain.schedule.cron_parse import CronError, parse_cron
 
-_BELONGS_TO = {
+BELONGS_TO = {
     "cron_expression": ("CRON",),
     "cron_dialect": ("CRON",),
     "interval_ms": ("FIXED_RATE", "FIXED_DELAY"),
     "run_at": ("ONCE",),
 }
-_NEEDED = ("cron_expression", "interval_ms", "run_at")
+"""Fields that only definitions of these schedule types have."""
+NEEDED = ("cron_expression", "interval_ms", "run_at")
+"""Those of them that a definition of such a type must have."""
 
 
 @dataclass(slots=True)
@@ -80,12 +82,12 @@ def check_execution(draft: Draft, allowed_queues: Collection[str], report: Repor
 
 
 def _check_members_of(schedule_type: str, draft: Draft, report: Report) -> None:
-    for field, types in _BELONGS_TO.items():
+    for field, types in BELONGS_TO.items():
         name = NAME_OF[field]
         if schedule_type not in types and draft.values.get(field) is not None:
             detail = f"only {' and '.join(types)} definitions have it; leave it out or send null"
             fault(report, (name,), "not-applicable", detail)
-        if schedule_type in types and field in _NEEDED and draft.silent(field):
+        if schedule_type in types and field in NEEDED and draft.silent(field):
             fault(report, (name,), "required", f"a definition of scheduleType {schedule_type} has {name}")
 
 
