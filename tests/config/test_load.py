@@ -121,7 +121,10 @@ def test_all_faulty_values_are_named_at_once_with_their_source_and_bounds(tmp_pa
 
     text = "\n".join(found)
     assert len(found) == 4
-    assert "app.task.scheduler.batch-size (APP_TASK_SCHEDULER_BATCH_SIZE) is '501' and must be from 1 to 500" in text
+    assert (
+        "app.task.scheduler.batch-size (APP_TASK_SCHEDULER_BATCH_SIZE) is '501' and must be an integer from 1 to 500"
+        in text
+    )
     assert "mysql.port (MYSQL_PORT) is 'http' and must be an integer from 1 to 65535" in text
     assert "is 'Mars/Base' and must be an IANA time zone" in text
     assert "'127.0.0.1' is not host:port" in text
@@ -288,3 +291,11 @@ def test_every_setting_has_a_default_that_it_would_read_itself() -> None:
         if setting.default is not None:
             raw = list(setting.default) if isinstance(setting.default, tuple) else setting.default
             assert setting.read(raw) == setting.default, setting.key  # type: ignore[arg-type]
+
+
+def test_every_setting_says_what_it_means_in_one_line() -> None:
+    for setting in SETTINGS.values():
+        assert setting.meaning, setting.key
+        assert "\n" not in setting.meaning, setting.key
+        assert not setting.meaning.endswith("."), setting.key
+        assert setting.kind.allowed, setting.key
