@@ -8,6 +8,8 @@ from typing import TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from taskservice.telemetry.log_text import escape_values, render_json
+
 
 def configure_logging(
     service: str, *, as_json: bool | None = None, stream: TextIO | None = None, level: int = logging.INFO
@@ -71,5 +73,6 @@ def _stamp(service: str) -> Processor:
 
 def _rendering(out: TextIO, *, machine: bool) -> Sequence[Processor]:
     if machine:
-        return (structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False))
-    return (structlog.dev.ConsoleRenderer(colors=out.isatty()),)
+        return (structlog.processors.format_exc_info, render_json)
+    plain = structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=structlog.dev.plain_traceback)
+    return (structlog.processors.format_exc_info, escape_values, plain)
