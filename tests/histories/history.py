@@ -156,8 +156,15 @@ class History(RunSteps):
         if which == 0:
             self.append(e.RecoveryEnded(**self.decided(""), epoch=self.epoch))
         elif which == 1:
-            limit = self.random.choice((None, 10))
-            self.append(e.TenantSettingsChanged(**self.decided("acme"), max_waiting_instances=limit))
+            self.append(
+                e.TenantSettingsChanged(
+                    **self.random.choice((self.decided("acme"), self.asked("ChangeTenantSettings", "acme"))),
+                    name=self.any_text(),
+                    queues=self.random.choice((None, (), ("default", "gpu"))),
+                    time_zone=self.random.choice((None, "Asia/Shanghai")),
+                    max_waiting_instances=self.random.choice((None, 10)),
+                )
+            )
         elif which == 2:
             self.append(
                 e.CommandRejected(

@@ -91,6 +91,14 @@ class RetryInstance(Command, frozen=True, kw_only=True, tag=True, gc=False):
     known_position: int
 
 
+class ChangeTenantSettings(Command, frozen=True, kw_only=True, tag=True, gc=False):
+    """All settings of the tenant that a command may change; null = the deployment's."""
+
+    name: str = ""
+    queues: tuple[str, ...] | None = None
+    time_zone: str | None = None
+
+
 class StopScheduler(Command, frozen=True, kw_only=True, tag=True, gc=False):
     """Nothing new starts, for any tenant."""
 
@@ -112,6 +120,7 @@ AnyCommand: TypeAlias = (
     | TriggerDefinition
     | CancelInstance
     | RetryInstance
+    | ChangeTenantSettings
     | StopScheduler
     | StartScheduler
     | RestartScheduler

@@ -94,8 +94,11 @@ class SchedulerStarted(Event, frozen=True, kw_only=True, tag=True, gc=False):
 
 
 class TenantSettingsChanged(Event, frozen=True, kw_only=True, tag=True, gc=False):
-    """Limits of one tenant; null = the deployment's."""
+    """All that one tenant has of its own from here on (`domain.tenants`); null = the deployment's."""
 
+    name: str = ""
+    queues: tuple[str, ...] | None = None
+    time_zone: str | None = None
     max_waiting_instances: int | None = None
 
 

@@ -13,6 +13,7 @@ import msgspec
 from taskservice.domain.definition.spec import DefinitionSpec
 from taskservice.domain.dispatch import stream_suffix
 from taskservice.domain.events import Actor, DecisionSettings, FailureReason, Origin, RevocationMode, TimeoutKind
+from taskservice.domain.tenants import DEPLOYMENT, TenantSettings
 
 InstanceStatus: TypeAlias = Literal["PENDING", "RUNNING", "SUCCESS", "FAILED", "CANCELLED"]
 AttemptStatus: TypeAlias = Literal["STARTED", "SUCCEEDED", "FAILED", "TIMED_OUT", "LOST", "CANCELLED"]
@@ -186,7 +187,8 @@ class State(msgspec.Struct, kw_only=True):
     """Ended within the last 60 s of `ts` (100,000 at most), oldest end first."""
     horizon: int = 0
     """Greatest position at which an instance ended that is no longer held."""
-    tenant_limits: dict[str, int] = msgspec.field(default_factory=dict)
+    tenants: dict[str, TenantSettings] = msgspec.field(default_factory=dict)
+    """Those that have settings of their own."""
     keys: dict[tuple[str, str], str] = msgspec.field(default_factory=dict)
     """*derived* (tenant, key) → definition."""
     dispatched: dict[int, str] = msgspec.field(default_factory=dict)
@@ -200,6 +202,11 @@ class State(msgspec.Struct, kw_only=True):
     def head_id(self) -> str:
         """Id of the last event."""
         return f"{self.epoch}-{self.position}"
+
+    def most_open_of(self, tenant_id: str) -> int:
+        """How many open instances the tenant may have."""
+        own = self.tenants.get(tenant_id, DEPLOYMENT).max_waiting_instances
+        return self.settings.max_waiting_instances if own is None else own
 
     def spec_of(self, instance: Instance) -> DefinitionSpec:
         """The spec of the version that the instance runs under."""

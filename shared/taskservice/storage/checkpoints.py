@@ -6,13 +6,14 @@ from typing import Any
 import msgspec
 
 from taskservice.domain.events import DecisionSettings
+from taskservice.domain.tenants import TenantSettings
 from taskservice.storage.database import Connection, Database
 from taskservice.storage.literals import ms_of, ms_or_none
 from taskservice.storage.rows import CheckpointRow
 from taskservice.storage.statements import statement
 
 _decode_settings = msgspec.json.Decoder(DecisionSettings).decode
-_decode_limits = msgspec.json.Decoder(dict[str, int]).decode
+_decode_tenants = msgspec.json.Decoder(dict[str, TenantSettings]).decode
 
 
 async def read_checkpoint(source: Database | Connection, partition: int) -> CheckpointRow:
@@ -41,7 +42,7 @@ def decode_checkpoint(row: Sequence[Any]) -> CheckpointRow:
         settings=_decode_settings(row[11]),
         stopped_at=ms_or_none(row[12]),
         stopped_until=ms_of(row[13]),
-        tenant_limits=_decode_limits(row[14]),
+        tenants=_decode_tenants(row[14]),
         segment_sha256=row[15],
         log_stream_id=row[16],
         log_segment_number=row[17],

@@ -113,7 +113,7 @@ def _empty_state(checkpoint: CheckpointRow) -> State:
         settings=checkpoint.settings,
         scheduler=Scheduler(stopped_at=checkpoint.stopped_at, stopped_until=checkpoint.stopped_until),
         horizon=checkpoint.horizon,
-        tenant_limits=dict(checkpoint.tenant_limits),
+        tenants=dict(checkpoint.tenants),
     )
 
 

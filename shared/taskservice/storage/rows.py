@@ -9,6 +9,7 @@ from taskservice.domain.commands import Role
 from taskservice.domain.events import Actor, DecisionSettings
 from taskservice.domain.logs import LogLevel
 from taskservice.domain.state import Definition, Instance, InstanceStatus
+from taskservice.domain.tenants import TenantSettings
 
 CommandStatus: TypeAlias = Literal["ACCEPTED", "REJECTED"]
 
@@ -65,7 +66,7 @@ class CheckpointRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     settings: DecisionSettings = msgspec.field(default_factory=DecisionSettings)
     stopped_at: int | None = None
     stopped_until: int = 0
-    tenant_limits: Mapping[str, int] = {}
+    tenants: Mapping[str, TenantSettings] = {}
     segment_sha256: str = "0" * 64
     log_stream_id: str = "0-0"
     log_segment_number: int = 0
@@ -120,7 +121,7 @@ class CommandRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     position: int
     actor: Actor | None = None
     resource: str = ""
-    """`definitions/<id>`, `instances/<id>` or `scheduler`; '' when it concerns none of these."""
+    """`definitions/<id>`, `instances/<id>`, `tenants/<id>` or `scheduler`; '' when it concerns none of these."""
     code: str = ""
     """Of a rejection: a problem code."""
     detail: str = ""

@@ -38,7 +38,7 @@ def _problem(event: e.CommandRejected) -> bytes:
 
 
 def _resource(event: e.AnyEvent) -> str:
-    """What the command was about: `instances/<id>`, `definitions/<id>`, `scheduler`, or nothing of these."""
+    """What the command was about: `instances/<id>`, `definitions/<id>`, `tenants/<id>`, `scheduler`, or nothing of these."""
     match event:
         case e.CommandAccepted() | e.CommandRejected():
             return event.resource
@@ -46,6 +46,8 @@ def _resource(event: e.AnyEvent) -> str:
             return "scheduler"
         case e.DefinitionCreated() | e.DefinitionUpdated() | e.DefinitionEnabled() | e.DefinitionDisabled():
             return f"definitions/{event.definition_id}"
+        case e.TenantSettingsChanged():
+            return f"tenants/{event.tenant_id}"
         case e.DefinitionDeleted():
             return f"definitions/{event.definition_id}"
         case _:

@@ -8,7 +8,14 @@ from taskservice.domain import commands as c
 from taskservice.domain import reports as r
 from taskservice.domain.agenda import Agenda
 from taskservice.domain.agenda.windows import Window
-from taskservice.domain.decide import definition_commands, instance_commands, losses, scheduler_commands, unreadable
+from taskservice.domain.decide import (
+    definition_commands,
+    instance_commands,
+    losses,
+    scheduler_commands,
+    tenant_commands,
+    unreadable,
+)
 from taskservice.domain.decide.clocks import ClockDecisions
 from taskservice.domain.decide.context import Context
 from taskservice.domain.decide.dispatching import dispatch_waiting, release_delayed
@@ -163,6 +170,8 @@ class Arbiter:
                 instance_commands.cancel(context, self._fires, self._clocks, command)
             case c.RetryInstance():
                 instance_commands.retry(context, self._fires, command)
+            case c.ChangeTenantSettings():
+                tenant_commands.change_settings(context, command)
             case c.StopScheduler():
                 settled = scheduler_commands.stop(context, self._fires)
                 if settled:

@@ -10,6 +10,7 @@ from taskservice.domain import commands as c
 from taskservice.domain import events as e
 from taskservice.domain.decide.context import Context
 from taskservice.domain.decide.fires import FireDecisions
+from taskservice.domain.decide.tenant_commands import allows_queue
 from taskservice.domain.definition.spec import DefinitionSpec, same_schedule
 from taskservice.domain.state import Definition
 
@@ -32,6 +33,8 @@ def create(context: Context, command: c.CreateDefinition) -> None:
     if spec.key is not None and (command.tenant_id, spec.key) in state.keys:
         context.reject("key-taken", f"the key {spec.key!r} belongs to another definition of this tenant", resource)
         return
+    if not allows_queue(context, command.tenant_id, spec, resource):
+        return
     context.draft.begin_item()
     context.draft.emit(
         e.DefinitionCreated(
@@ -50,6 +53,8 @@ def update(context: Context, fires: FireDecisions, command: c.UpdateDefinition) 
     """A new version; the key stays as it was made. False, here and below = call again (`FireDecisions.settle`)."""
     definition = _found(context, command, command.definition_id)
     if definition is None or not _version_fits(context, definition, command.expected_version):
+        return True
+    if not allows_queue(context, definition.tenant_id, command.spec, resource_of(definition.id)):
         return True
     spec = msgspec.structs.replace(command.spec, key=definition.spec.key)
     enabled = definition.enabled if command.enabled is None else command.enabled

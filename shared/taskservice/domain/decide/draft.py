@@ -78,6 +78,13 @@ class Batch(msgspec.Struct, kw_only=True):
         return f"{self.epoch}-{self.first_position + len(self.events) - 1}"
 
 
+class Decision(msgspec.Struct, frozen=True, gc=False):
+    """An event just evolved. `was_running`: its instance, before it, was known to run."""
+
+    event: e.AnyEvent
+    was_running: bool
+
+
 class _Mark(msgspec.Struct, frozen=True, gc=False):
     """Where the current item begins in the open batch, and the inbox cursor before it."""
 
@@ -101,6 +108,8 @@ class Draft:
         self._open: Batch | None = None
         self._closed: list[Batch] = []
         self._mark: _Mark | None = None
+        self.decisions: list[Decision] | None = None
+        """Every event since it was last emptied, for who counts them; null = nobody does."""
 
     def begin_item(self, weight: int = 20) -> None:
         """At most `weight` events and revocations follow that belong together: make sure that they fit one batch."""
@@ -131,7 +140,10 @@ class Draft:
                 expected_last_id=state.head_id, epoch=state.epoch, first_position=state.position + 1
             )
         instance_id: str | None = getattr(event, "instance_id", None)
-        held = None if instance_id is None else self._held_stream(instance_id)
+        instance = None if instance_id is None else state.instances.get(instance_id)
+        held = self._held_stream(instance)
+        if self.decisions is not None:
+            self.decisions.append(Decision(event, instance is not None and instance.status == "RUNNING"))
         evolve(state, event, state.epoch, state.position + 1)
         data = encode_event(event)
         batch.events.append(data)
@@ -188,8 +200,7 @@ class Draft:
         batch.cursor = mark.cursor
         self._closed.append(batch)
 
-    def _held_stream(self, instance_id: str) -> str | None:
-        instance = self.state.instances.get(instance_id)
+    def _held_stream(self, instance: Instance | None) -> str | None:
         if instance is None or instance.entry_position == 0:
             return None
         return stream_suffix(self.state.spec_of(instance))
@@ -263,6 +274,9 @@ class Draft:
             cancel_grace_ms=spec.cancel_grace_ms,
             deadline_at=None if spec.deadline_ms is None else instance.due_at + spec.deadline_ms,
             traceparent=instance.traceparent,
+            memory_limit_bytes=spec.memory_limit_bytes,
+            cpu_limit_ms=spec.cpu_limit_ms,
+            environment=spec.environment,
         )
         payload = encode_work_order(order)
         batch.dispatches.append(Dispatch(suffix, instance.entry_id, payload))

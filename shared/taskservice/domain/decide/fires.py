@@ -138,7 +138,7 @@ class FireDecisions:
             return
         settings = context.state.settings
         tenant_open = context.state.tenant_open.get(definition.tenant_id, 0)
-        tenant_limit = context.state.tenant_limits.get(definition.tenant_id, settings.max_waiting_instances)
+        tenant_limit = context.state.most_open_of(definition.tenant_id)
         if definition.waiting_fires >= settings.max_waiting_fires or tenant_open >= tenant_limit:
             self._skip(definition, instant, instant, 1, "LIMIT")
             return

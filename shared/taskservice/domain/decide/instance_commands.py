@@ -212,8 +212,7 @@ def _schedule(context: Context, definition: Definition, command: c.TriggerDefini
 
 def _has_room(context: Context, definition: Definition, wanted: int) -> bool:
     state = context.state
-    limit = state.tenant_limits.get(definition.tenant_id, state.settings.max_waiting_instances)
-    return state.tenant_open.get(definition.tenant_id, 0) + wanted <= limit
+    return state.tenant_open.get(definition.tenant_id, 0) + wanted <= state.most_open_of(definition.tenant_id)
 
 
 def _reject_cancel(context: Context, command: c.CancelInstance) -> None:

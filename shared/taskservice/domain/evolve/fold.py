@@ -7,6 +7,7 @@ from taskservice.domain.event_codec import UnknownEvent
 from taskservice.domain.evolve import definitions as d
 from taskservice.domain.evolve import instances as i
 from taskservice.domain.state import ENDED_HORIZON_COUNT, ENDED_HORIZON_MS, State
+from taskservice.domain.tenants import DEPLOYMENT, TenantSettings
 
 
 def evolve(state: State, event: e.AnyEvent | UnknownEvent, epoch: int, position: int) -> None:
@@ -79,6 +80,20 @@ def _apply(state: State, event: e.AnyEvent) -> None:  # noqa: C901, PLR0912 - on
             _apply_partition(state, event)
 
 
+def _tenant_changed(state: State, event: e.TenantSettingsChanged) -> None:
+    """What equals the deployment's in everything is not kept."""
+    settings = TenantSettings(
+        name=event.name,
+        queues=event.queues,
+        time_zone=event.time_zone,
+        max_waiting_instances=event.max_waiting_instances,
+    )
+    if settings == DEPLOYMENT:
+        state.tenants.pop(event.tenant_id, None)
+    else:
+        state.tenants[event.tenant_id] = settings
+
+
 def _apply_partition(
     state: State,
     event: e.EpochStarted
@@ -107,10 +122,7 @@ def _apply_partition(
             state.scheduler.stopped_at = None
             state.scheduler.stopped_until = event.effective_at
         case e.TenantSettingsChanged():
-            if event.max_waiting_instances is None:
-                state.tenant_limits.pop(event.tenant_id, None)
-            else:
-                state.tenant_limits[event.tenant_id] = event.max_waiting_instances
+            _tenant_changed(state, event)
         case e.WorkerLost():
             i.worker_lost(state, event)
         case e.CommandAccepted() | e.CommandRejected() | e.LateResultIgnored() | e.LogLossDetected():

@@ -222,7 +222,7 @@ def _checkpoint(state: State, before: Mark, after: Mark) -> str:
         "settings": _encode(state.settings).decode(),
         "stopped_at": None if stopped_at is None else Instant(stopped_at),
         "stopped_until": Instant(state.scheduler.stopped_until),
-        "tenant_limits": msgspec.json.encode(state.tenant_limits, order="sorted").decode(),
+        "tenant_limits": msgspec.json.encode(state.tenants, order="sorted").decode(),
         "segment_sha256": after.segment_sha256,
         "log_stream_id": after.log_stream_id,
         "log_segment_number": after.log_segment_number,

@@ -11,6 +11,7 @@ import msgspec
 from taskservice.domain import events as e
 from taskservice.domain.definition.spec import DefinitionSpec
 from taskservice.domain.state import Definition, Instance, State
+from taskservice.domain.tenants import DEPLOYMENT, TenantSettings
 
 Columns: TypeAlias = dict[str, str | int | None]
 _ZERO = datetime(1970, 1, 1, tzinfo=UTC)
@@ -175,7 +176,15 @@ def _resource(event: e.AnyEvent) -> str:
         value = getattr(event, member, None)
         if value is not None:
             return f"{words}{value}" if value else ""
+    if isinstance(event, e.TenantSettingsChanged):
+        return f"tenants/{event.tenant_id}"
     return "scheduler" if isinstance(event, e.SchedulerStopped | e.SchedulerStarted) else ""
+
+
+def _given(settings: TenantSettings) -> dict[str, object]:
+    """Members in the order of their names, those of the deployment left out."""
+    members = {name: getattr(settings, name) for name in sorted(settings.__struct_fields__)}
+    return {name: value for name, value in members.items() if value != getattr(DEPLOYMENT, name)}
 
 
 def checkpoint_columns(state: State, hashes: Columns) -> Columns:
@@ -195,6 +204,6 @@ def checkpoint_columns(state: State, hashes: Columns) -> Columns:
         "settings": json_text(state.settings),
         "stopped_at": utc_or_none(state.scheduler.stopped_at),
         "stopped_until": utc(state.scheduler.stopped_until),
-        "tenant_limits": json_text(dict(sorted(state.tenant_limits.items()))),
+        "tenant_limits": json_text({name: _given(state.tenants[name]) for name in sorted(state.tenants)}),
         **hashes,
     }
