@@ -60,6 +60,15 @@ ROWS: list[tuple[str, dict[str, Any], dict[str, Any], int, tuple[WorkerInfo, ...
         Waiting(reason="SLOT"),
     ),
     ("no handler", {}, {}, 0, (worker(handlers=()),), False, Waiting(reason="NO_HANDLER")),
+    (
+        "not able as a process",
+        {},
+        {"isolation": "PROCESS"},
+        0,
+        (worker(slots={"ASYNC": 1, "PROCESS": 2}),),
+        False,
+        Waiting(reason="NO_HANDLER"),
+    ),
     ("no slot of its kind", {}, {"isolation": "THREAD"}, 0, (worker(),), False, Waiting(reason="NO_HANDLER")),
     (
         "own limit",

@@ -20,7 +20,7 @@ def worker(name: str, **members: object) -> WorkerInfo:
         "beat": 1,
         "queues": ("default",),
         "handlers": (
-            HandlerInfo(name="a", isolation="ASYNC"),
+            HandlerInfo(name="a", isolation="ASYNC", others=("THREAD",)),
             HandlerInfo(name="b", isolation="ASYNC"),
             HandlerInfo(name="t", isolation="THREAD"),
         ),
@@ -45,7 +45,7 @@ def test_streams_with_the_same_readers_and_kind_of_slot_share_one_window() -> No
 
 
 def test_capacity_is_the_sum_over_the_readers() -> None:
-    only_a = worker("w2", handlers=(HandlerInfo(name="a", isolation="ASYNC"),), slots={"ASYNC": 5})
+    only_a = worker("w2", handlers=(HandlerInfo(name="a", isolation="ASYNC", others=("THREAD",)),), slots={"ASYNC": 5})
     assert windows(worker("w1"), only_a, prefetch=2) == {
         frozenset({"default:-:a"}): 10 + 2 + 5 + 2,
         frozenset({"default:-:b"}): 10 + 2,
@@ -54,7 +54,9 @@ def test_capacity_is_the_sum_over_the_readers() -> None:
 
 
 def test_labels_queues_and_drains_decide_who_reads() -> None:
-    assert windows(worker("w1", labels={"gpu": "1"}, handlers=(HandlerInfo(name="a", isolation="ASYNC"),))) == {
+    assert windows(
+        worker("w1", labels={"gpu": "1"}, handlers=(HandlerInfo(name="a", isolation="ASYNC", others=("THREAD",)),))
+    ) == {
         frozenset({"default:-:a", "default:ff:a"}): 11,
         frozenset({"default:ee:a"}): 4,
     }

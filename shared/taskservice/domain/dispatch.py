@@ -27,6 +27,9 @@ class WorkOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, g
     cancel_grace_ms: int = 10_000
     deadline_at: int | None = None
     traceparent: str | None = None
+    memory_limit_bytes: int | None = None
+    cpu_limit_ms: int | None = None
+    environment: dict[str, str] = {}
 
 
 encode_work_order = msgspec.json.Encoder().encode

@@ -8,11 +8,15 @@ from taskservice.domain.definition.spec import Isolation
 from taskservice.domain.dispatch import StreamInfo
 
 
-class HandlerInfo(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A handler that the worker has, and the kind of slot it runs in."""
+class HandlerInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """A handler that the worker has, and the kind of slot it runs in.
+
+    `others`: kinds in which it can run as well, if a definition's own `isolation` asks for one of them.
+    """
 
     name: str
     isolation: Isolation
+    others: tuple[Isolation, ...] = ()
 
 
 class WorkerInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -47,5 +51,6 @@ def slot_kind(worker: WorkerInfo, stream: StreamInfo) -> Isolation | None:
     for handler in worker.handlers:
         if handler.name == stream.handler:
             kind = stream.isolation or handler.isolation
-            return kind if worker.slots.get(kind, 0) > 0 else None
+            fits = kind == handler.isolation or kind in handler.others
+            return kind if fits and worker.slots.get(kind, 0) > 0 else None
     return None

@@ -170,8 +170,10 @@ BAD_MEMBERS: list[tuple[str, object, str, str]] = [
     ("misfireLimit", 99, "not-supported-yet", "#/misfireLimit"),
     ("dstPolicy", "QUARTZ", "not-supported-yet", "#/dstPolicy"),
     ("jitterMs", 1, "not-supported-yet", "#/jitterMs"),
-    ("isolation", "PROCESS", "not-supported-yet", "#/isolation"),
-    ("requiredLabels", {"gpu": "yes"}, "not-supported-yet", "#/requiredLabels"),
+    # what only a process of its own can be given
+    ("memoryLimitBytes", 64 * 1024**2, "conflict", "#/memoryLimitBytes"),
+    ("cpuLimitMs", 1_000, "conflict", "#/cpuLimitMs"),
+    ("environment", {"A": "b"}, "conflict", "#/environment"),
 ]
 
 
@@ -214,11 +216,11 @@ BAD_TOGETHER: list[tuple[dict[str, object], list[tuple[str, str]]]] = [
         [
             ("conflict", "#/memoryLimitBytes"),
             ("conflict", "#/cpuLimitMs"),
-            ("not-supported-yet", "#/memoryLimitBytes"),
-            ("not-supported-yet", "#/cpuLimitMs"),
         ],
     ),
-    (CRON | {"taskHandler": "shell", "environment": {"A": "b"}}, [("not-supported-yet", "#/environment")]),
+    (CRON | {"taskHandler": "shell", "isolation": "THREAD"}, [("conflict", "#/isolation")]),
+    (CRON | {"taskHandler": "shell", "isolation": "ASYNC", "cpuLimitMs": 5}, [("conflict", "#/isolation")]),
+    (CRON | {"taskHandler": "no handler", "cpuLimitMs": 5}, [("characters", "#/taskHandler")]),
     (
         {"scheduleType": "CRON", "priority": 99, "enabled": 1, "colour": "red"},
         [
@@ -366,6 +368,16 @@ GOOD_MEMBERS: list[tuple[str, object, str, object]] = [
 @pytest.mark.parametrize(("member", "value", "field", "expected"), GOOD_MEMBERS)
 def test_what_the_contract_allows_is_kept(member: str, value: object, field: str, expected: object) -> None:
     assert getattr(spec_with(**{member: value}), field) == expected
+
+
+@pytest.mark.parametrize("who", [{"isolation": "PROCESS"}, {"taskHandler": "shell"}])
+def test_a_process_may_be_given_limits_and_an_environment(who: dict[str, object]) -> None:
+    spec = spec_with(
+        **who, memoryLimitBytes=2**28, cpuLimitMs=60_000, environment={"LANG": "C"}, requiredLabels={"r": "eu"}
+    )
+
+    assert (spec.memory_limit_bytes, spec.cpu_limit_ms) == (2**28, 60_000)
+    assert (spec.environment, spec.required_labels) == ({"LANG": "C"}, {"r": "eu"})
 
 
 def test_a_once_in_the_past_is_taken_since_it_fires_at_once() -> None:

@@ -25,11 +25,6 @@ NOT_YET = (
     NotYet("misfire_limit", (100,)),
     NotYet("dst_policy", ("ONCE",)),
     NotYet("jitter_ms", (0,)),
-    NotYet("isolation", (None, "ASYNC", "THREAD")),
-    NotYet("memory_limit_bytes", (None,)),
-    NotYet("cpu_limit_ms", (None,)),
-    NotYet("environment", ({},)),
-    NotYet("required_labels", ({},)),
 )
 
 

@@ -21,6 +21,8 @@ BELONGS_TO = {
 """Fields that only definitions of these schedule types have."""
 NEEDED = ("cron_expression", "interval_ms", "run_at")
 """Those of them that a definition of such a type must have."""
+SHELL = "shell"
+"""The built-in handler that runs a program: a process of its own, whatever its definition says of isolation."""
 
 
 @dataclass(slots=True)
@@ -65,20 +67,27 @@ def check_schedule(draft: Draft, now_ms: int, report: Report) -> None:
 
 
 def check_execution(draft: Draft, allowed_queues: Collection[str], report: Report) -> None:
-    """Where and how it runs: queues of the tenant, limits that only a process can be given."""
+    """Where and how it runs: queues of the tenant, limits and an environment that only a process can be given."""
     queue = draft.text("queue") or ("default" if "queue" not in draft.faulty else None)
     if queue is not None and queue not in allowed_queues:
         words = tuple(sorted(allowed_queues))
         detail = f"this tenant may use the queues {', '.join(words) or 'none'}{nearest(queue, words)}"
         report.add(FieldProblem(pointer=pointer_to("queue"), code="not-allowed", detail=detail, allowed=words))
-    if draft.text("isolation") == "PROCESS" or "isolation" in draft.faulty:
+    _check_isolation(draft, report)
+
+
+def _check_isolation(draft: Draft, report: Report) -> None:
+    isolation, is_shell = draft.text("isolation"), draft.text("task_handler") == SHELL
+    if is_shell and isolation not in {None, "PROCESS"}:
+        detail = f"the handler {SHELL} runs as PROCESS: leave isolation out, or send null or PROCESS"
+        fault(report, ("isolation",), "conflict", detail)
+    if is_shell or isolation == "PROCESS" or not draft.faulty.isdisjoint(("isolation", "task_handler")):
         return
-    for field in ("memory_limit_bytes", "cpu_limit_ms"):
-        if draft.integer(field) is not None:
+    for field in ("memory_limit_bytes", "cpu_limit_ms", "environment"):
+        if draft.values.get(field):
             name = NAME_OF[field]
-            fault(report, (name,), "conflict", f"{name} needs isolation PROCESS: nothing else can be held to it")
-    if draft.values.get("environment") and draft.text("task_handler") != "shell":
-        fault(report, ("environment",), "conflict", "environment needs isolation PROCESS or the handler shell")
+            detail = f"{name} needs isolation PROCESS or the handler {SHELL}: nothing else can be held to it"
+            fault(report, (name,), "conflict", detail)
 
 
 def _check_members_of(schedule_type: str, draft: Draft, report: Report) -> None:
