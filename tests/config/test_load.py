@@ -108,10 +108,6 @@ def test_an_unknown_key_stops_the_start_and_names_the_nearest(
     assert problem.endswith(f"did you mean {nearest}?")
 
 
-def test_other_programs_keys_in_a_file_are_left_alone(tmp_path: Path) -> None:
-    assert load(tmp_path, config="spring: {datasource: {url: x}}\nserver.port: 1").api.port == 8_084
-
-
 def test_all_faulty_values_are_named_at_once_with_their_source_and_bounds(tmp_path: Path) -> None:
     found = problems(
         tmp_path,
@@ -135,6 +131,32 @@ def test_all_faulty_values_are_named_at_once_with_their_source_and_bounds(tmp_pa
 )
 def test_durations_are_milliseconds_unless_they_say_otherwise(tmp_path: Path, text: str, expected_ms: int) -> None:
     assert load(tmp_path, env={"APP_TASK_WORKER_TTL": text}).scheduler.worker_ttl_ms == expected_ms
+
+
+def test_problems_of_every_source_and_between_settings_come_together(tmp_path: Path) -> None:
+    profile_file(tmp_path, "dev", "app.task.api.port: many")
+
+    found = problems(
+        tmp_path,
+        flags={"app.task.api.prot": "1"},
+        env={"APP_TASK_WORKER_TTL": "soon", "APP_TASK_NO_SUCH": "1", "APP_TASK_SCHEDULER_MISFIRE_THRESHOLD": "3000"},
+        config="app.task.time-zon: UTC",
+    )
+
+    begins = sorted(problem.split(" ")[0] for problem in found)
+    assert begins == [
+        "APP_TASK_NO_SUCH", "app.task.api.port", "app.task.api.prot", "app.task.scheduler.misfire-threshold",
+        "app.task.time-zon", "app.task.worker.ttl",
+    ]  # fmt: skip
+
+
+def test_a_check_between_settings_is_silent_while_one_of_them_is_faulty(tmp_path: Path) -> None:
+    (problem,) = problems(
+        tmp_path,
+        env={"APP_TASK_EXECUTOR_CORE_POOL_SIZE": "60", "APP_TASK_EXECUTOR_MAX_POOL_SIZE": "lots"},
+    )
+
+    assert problem.startswith("app.task.executor.max-pool-size ")
 
 
 def test_the_misfire_threshold_follows_the_lease(tmp_path: Path) -> None:
@@ -164,7 +186,7 @@ def test_the_first_designs_lease_is_taken_with_a_warning(tmp_path: Path) -> None
 def test_more_threads_kept_than_allowed_is_refused(tmp_path: Path) -> None:
     (problem,) = problems(tmp_path, env={"APP_TASK_EXECUTOR_CORE_POOL_SIZE": "51"})
 
-    assert "app.task.executor.max-pool-size, 50" in problem
+    assert "app.task.executor.max-pool-size (default), 50" in problem
 
 
 def test_servers_by_their_parts(tmp_path: Path) -> None:
@@ -219,14 +241,6 @@ def test_a_faulty_secret_is_not_shown(tmp_path: Path) -> None:
     (problem,) = problems(tmp_path, env={"TASKSERVICE_REDIS_URL": "http://:hunter2@x"})
 
     assert "hunter2" not in problem
-
-
-def test_production_refuses_unset_passwords(tmp_path: Path) -> None:
-    found = problems(tmp_path, env={"PROFILE": "prod"})
-
-    assert [problem.split(":")[0] for problem in found] == ["mysql.password", "redis.password"]
-    given = {"PROFILE": "prod", "MYSQL_PASSWORD": "a", "REDIS_PASSWORD": "b"}
-    assert load(tmp_path, env=given).production
 
 
 def test_the_folders_stack_is_used_when_nothing_else_is_said(tmp_path: Path) -> None:

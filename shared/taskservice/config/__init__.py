@@ -5,7 +5,7 @@ a message that names the key, its source and what is allowed.
 """
 
 from taskservice.config.errors import SettingsError
-from taskservice.config.load import load_settings, mysql_from_url
+from taskservice.config.load import load_settings
 from taskservice.config.options import settings_options
 from taskservice.config.settings import (
     ApiSettings,
@@ -16,6 +16,7 @@ from taskservice.config.settings import (
     RedisSettings,
     SchedulerSettings,
     Settings,
+    mysql_from_url,
 )
 
 __all__ = [

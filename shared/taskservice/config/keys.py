@@ -166,6 +166,13 @@ _SERVERS = (
     Setting("mysql.password", "", ANY_TEXT, "its password", secret=True, file_variant=True),
     Setting("redis.host", "127.0.0.1", HOST, "host of Redis (7 or newer)", file_variant=True),
     Setting("redis.port", 6_379, PORT, "its port", file_variant=True),
+    Setting(
+        "redis.user",
+        "",
+        text(r"\S{0,80}", "a user name"),
+        "who logs in there; empty = Redis's default user",
+        file_variant=True,
+    ),
     Setting("redis.password", "", ANY_TEXT, "its password", secret=True, file_variant=True),
     Setting(
         "nacos.server-addr",
@@ -178,7 +185,7 @@ _SERVERS = (
         "taskservice.redis.url",
         None,
         REDIS_URL,
-        "Redis in one text; wins over `redis.host`, `redis.port` and `redis.password`",
+        "Redis in one text; wins over the `redis.*` settings",
         secret=True,
         file_variant=True,
     ),

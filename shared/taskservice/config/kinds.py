@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import MappingProxyType
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 Value = int | bool | str | tuple[str, ...] | None
@@ -75,6 +76,21 @@ def text(pattern: str, allowed: str) -> Kind:
     return Kind(allowed, read)
 
 
+def url(pattern: str, allowed: str) -> Kind:
+    """A URL that matches the whole pattern and whose port, if it has one, is one."""
+    matching = text(pattern, allowed)
+
+    def read(raw: Raw) -> Value:
+        value = matching.read(raw)
+        try:
+            _ = urlsplit(str(value)).port
+        except ValueError:
+            raise ValueError(f"must be {allowed}") from None
+        return value
+
+    return Kind(allowed, read)
+
+
 def names(pattern: str, allowed: str) -> Kind:
     """A list, in YAML or separated by commas, of texts that each match the whole pattern.
 
@@ -121,6 +137,6 @@ PORT = integer(1, 65_535)
 PORT_OR_ANY = integer(0, 65_535)
 HOST_PORTS = names(r"[^\s:/@]+:\d{1,5}|\[[0-9a-fA-F:]+\]:\d{1,5}", "host:port")
 QUEUES = names(r"[a-z0-9._-]{1,64}", "a queue name ([a-z0-9._-], at most 64)")
-REDIS_URL = text(r"(rediss?|unix)://\S+", "a URL such as redis://:password@host:6379/0")
-MYSQL_URL = text(r"mysql://\S+", "a URL such as mysql://user:password@host:3306/database")
-HTTP_URL = text(r"https?://\S+", "a URL such as http://127.0.0.1:8084")
+REDIS_URL = url(r"(rediss?|unix)://\S+", "a URL such as redis://:password@host:6379/0")
+MYSQL_URL = url(r"mysql://\S+", "a URL such as mysql://user:password@host:3306/database")
+HTTP_URL = url(r"https?://\S+", "a URL such as http://127.0.0.1:8084")

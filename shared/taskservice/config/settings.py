@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import quote
+from urllib.parse import quote, unquote, urlsplit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +33,25 @@ class MysqlSettings:
             f"mysql://{quote(self.user, safe='')}:{quote(self.password, safe='')}"
             f"@{self.host}:{self.port}/{quote(self.database, safe='')}"
         )
+
+
+def mysql_from_url(url: str) -> MysqlSettings | None:
+    """The parts of `mysql://user:password@host:port/database`; None when it is not one."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or 3_306
+    except ValueError:
+        return None
+    database = unquote(parts.path.lstrip("/"))
+    if parts.scheme != "mysql" or not parts.hostname or not parts.username or not database:
+        return None
+    return MysqlSettings(
+        host=parts.hostname,
+        port=port,
+        user=unquote(parts.username),
+        password=unquote(parts.password or ""),
+        database=database,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from taskservice.config.sources import STACK_CLOCKS
+from taskservice.config.local_stack import STACK_CLOCKS
 
 LOCAL = ".local"
 NAME = "stack.json"
