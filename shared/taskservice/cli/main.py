@@ -23,6 +23,7 @@ COMMANDS: Mapping[str, Entry] = MappingProxyType(
         "ticker": Entry("taskservice.ticker.main:command", "decide what is due; several may run, one leads"),
         "worker": Entry("taskservice.worker.main:command", "run handlers"),
         "projector": Entry("taskservice.projector.main:command", "turn the event log into tables, and archive it"),
+        "config": Entry("taskservice.cli.config:command", "show the settings, and check them"),
         "migrate": Entry("taskservice.cli.migrate:command", "bring the tables to this version"),
         "verify": Entry("taskservice.cli.verify:command", "prove that the tables equal the event log"),
         "definitions": Entry("taskservice.cli.definitions:command", "show and apply definitions"),

@@ -8,8 +8,9 @@ from typing import Concatenate, TypeVar
 
 import click
 
+from taskservice.config.effective import Effective, effective_values
 from taskservice.config.errors import SettingsError
-from taskservice.config.load import load_settings
+from taskservice.config.load import settings_from
 from taskservice.config.settings import Settings
 
 R = TypeVar("R")
@@ -22,6 +23,20 @@ def settings_options(function: Callable[Concatenate[Settings, ...], R]) -> Calla
     wrong with them ends the command with status 2 and every problem on a line of its own.
     """
 
+    @functools.wraps(function)
+    def command(values: Effective, *args: object, **kwargs: object) -> R:
+        try:
+            settings = settings_from(values)
+        except SettingsError as error:
+            raise click.UsageError("the settings can't be used:\n  " + "\n  ".join(error.problems)) from None
+        return function(settings, *args, **kwargs)
+
+    return value_options(command)
+
+
+def value_options(function: Callable[Concatenate[Effective, ...], R]) -> Callable[..., R]:
+    """The same two options, for a command that looks at values which may be wrong."""
+
     @click.option("--config", "config_file", type=click.Path(path_type=Path), help="settings in YAML")
     @click.option(
         "--set", "assignments", multiple=True, metavar="KEY=VALUE", help="one setting, e.g. app.task.api.port=0"
@@ -31,13 +46,21 @@ def settings_options(function: Callable[Concatenate[Settings, ...], R]) -> Calla
         *args: object, config_file: Path | None = None, assignments: tuple[str, ...] = (), **kwargs: object
     ) -> R:
         flags = dict(_assignment(text) for text in assignments)
-        try:
-            settings = load_settings(flags, os.environ, Path.cwd(), config_file)
-        except SettingsError as error:
-            raise click.UsageError("the settings can't be used:\n  " + "\n  ".join(error.problems)) from None
-        return function(settings, *args, **kwargs)
+        return function(effective_values(flags, os.environ, Path.cwd(), config_file), *args, **kwargs)
 
     return command
+
+
+def given_options() -> list[str]:
+    """The `--config` and `--set` of the running command, for the commands that it starts as processes.
+
+    :raises RuntimeError: outside of a command.
+    """
+    given = click.get_current_context().params
+    config_file: Path | None = given.get("config_file")
+    assignments: tuple[str, ...] = given.get("assignments", ())
+    options = [] if config_file is None else ["--config", str(config_file)]
+    return options + [part for text in assignments for part in ("--set", text)]
 
 
 def _assignment(text: str) -> tuple[str, str]:
