@@ -26,7 +26,6 @@ class Desk:
         self.refusal: str | None = None
         self.appender = Appender(
             self.streams.log,
-            SystemClock(),
             may_resend=self.may_resend,
             on_confirmed=self.confirmed.append,
             on_failure=self.fail,

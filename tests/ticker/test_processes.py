@@ -66,7 +66,7 @@ class Processes:
     def leader(self) -> str | None:
         for name in self.running:
             for line in self.get(name, "/metrics").splitlines():
-                if line.startswith("taskservice_leading_epoch ") and float(line.split()[1]) > 0:
+                if line.startswith("taskservice_ticker_leading_epoch{") and float(line.split()[1]) > 0:
                     return name
         return None
 

@@ -36,14 +36,33 @@ class PartitionStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     inbox_lag_ms: int = 0
     clock_agrees: bool = True
     """False: Redis, this host and MySQL disagree about the time; nothing is decided by the clock."""
+    clock_offset_ms: int = 0
+    """The leader's own clock less that of Redis."""
     memory_ratio: float = 0.0
     """Redis' used memory ÷ its maximum; 0 = no maximum."""
+    memory_used: int = 0
+    """In bytes."""
+    memory_max: int = 0
+    """In bytes; 0 = no maximum."""
     succeeded: int = 0
     failed: int = 0
     cancelled: int = 0
     duration_total_ms: int = 0
     duration_count: int = 0
     workers: int = 0
+    workers_draining: int = 0
+    """Of `workers`, those that take nothing new."""
+    slots: dict[str, int] = {}
+    """Of all live workers, by kind."""
+    slots_taken: int = 0
+    """Handlers that run, as the workers say."""
+    streams: dict[str, int] = {}
+    """Entries by stream; `dispatch` stands for all dispatch streams together, entries that were taken included."""
+    dispatch_streams: int = 0
+    dispatch_pending: int = 0
+    """Dispatch entries that were taken and whose end is not reported."""
+    measures: msgspec.Raw = msgspec.Raw(b"null")
+    """`domain.measures.Measures`: decoded apart, so that its form may differ between releases."""
     version: str = ""
     tzdata: str = ""
 

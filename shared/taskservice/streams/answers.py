@@ -319,6 +319,15 @@ ReleaseOutcome: TypeAlias = Released | NoLock
 # --- the server --------------------------------------------------------------------------------------------------
 
 
+class StreamLengths(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Entries in the streams of a partition, those that were read and not yet trimmed included."""
+
+    inbox: int
+    events: int
+    logs: int
+    control: int
+
+
 class ServerFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What one look at the server tells. `run_id` changes with every restart and every promotion of a replica.
 

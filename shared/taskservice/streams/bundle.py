@@ -51,7 +51,7 @@ class RedisStreams:
         self.projector_lock = RedisLock(keys.projector_lock, self.urgent)
         self.status = RedisStatus(keys, self.urgent)
         self.decided = RedisDecided(keys, self.commands, url)
-        self.server = RedisServer(self.urgent)
+        self.server = RedisServer(keys, self.urgent)
 
     async def close(self) -> None:
         """End all connections."""

@@ -26,6 +26,7 @@ from taskservice.streams.answers import (
     RenewOutcome,
     RestoreOutcome,
     ServerFacts,
+    StreamLengths,
     SubmitOutcome,
     TakeOutcome,
     TakeoverOutcome,
@@ -208,6 +209,10 @@ class Server(Protocol):
 
     async def facts(self) -> ServerFacts:
         """Its clock, its incarnation and its memory."""
+        ...
+
+    async def lengths(self) -> StreamLengths:
+        """How long the partition's streams are, but for the dispatch streams."""
         ...
 
 

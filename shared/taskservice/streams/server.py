@@ -2,14 +2,16 @@
 
 import asyncio
 
-from taskservice.streams.answers import ServerFacts
+from taskservice.streams.answers import ServerFacts, StreamLengths
+from taskservice.streams.keys import Keys
 from taskservice.streams.redis_client import Link
 
 
 class RedisServer:
     """`ports.Server` on Redis."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, keys: Keys, link: Link) -> None:
+        self._keys = keys
         self._link = link
 
     async def facts(self) -> ServerFacts:
@@ -24,6 +26,14 @@ class RedisServer:
             used_memory=int(space["used_memory"]),
             maxmemory=int(space["maxmemory"]),
         )
+
+    async def lengths(self) -> StreamLengths:
+        """How long the partition's streams are, but for the dispatch streams."""
+        keys = self._keys
+        inbox, events, logs, control = await asyncio.gather(
+            *(self._link.call("XLEN", key) for key in (keys.inbox, keys.events, keys.logs, keys.control))
+        )
+        return StreamLengths(inbox=inbox, events=events, logs=logs, control=control)
 
 
 def info_fields(text: bytes) -> dict[str, str]:

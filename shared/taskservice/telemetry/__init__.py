@@ -5,6 +5,7 @@ Configured by each service's `main.py`, never at import.
 
 from taskservice.telemetry.health import HealthServer
 from taskservice.telemetry.logs import configure_logging
+from taskservice.telemetry.process import process_metrics
 from taskservice.telemetry.service import RefusedToStartError, run_service
 
-__all__ = ["HealthServer", "RefusedToStartError", "configure_logging", "run_service"]
+__all__ = ["HealthServer", "RefusedToStartError", "configure_logging", "process_metrics", "run_service"]

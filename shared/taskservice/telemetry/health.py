@@ -6,10 +6,13 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Final, Self
 
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client import REGISTRY, CollectorRegistry
+
+from taskservice.telemetry.exposition import exposition
 
 REQUEST_TIMEOUT_S: Final = 5.0
 REQUEST_LINE_LIMIT: Final = 8_192
+HEADERS_LIMIT: Final = 100
 JSON: Final = "application/json"
 
 Checks = Callable[[], Mapping[str, bool]]
@@ -74,33 +77,42 @@ class HealthServer:
         try:
             async with asyncio.timeout(REQUEST_TIMEOUT_S):
                 request = await reader.readuntil(b"\r\n")
-                while (await reader.readuntil(b"\r\n")) != b"\r\n":
-                    pass  # headers don't change any answer
-            writer.write(self._answer(request))
+                accept = ""
+                for _ in range(HEADERS_LIMIT):
+                    header = await reader.readuntil(b"\r\n")
+                    if header == b"\r\n":
+                        break
+                    name, _, value = header.decode("latin-1").partition(":")
+                    if name.strip().lower() == "accept":
+                        accept = value
+                else:
+                    return  # a client that only sends headers gets no answer
+            writer.write(self._answer(request, accept))
             await writer.drain()
         except (TimeoutError, OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             pass  # a client that sends no request in time gets no answer
         finally:
             writer.close()
 
-    def _answer(self, request: bytes) -> bytes:
+    def _answer(self, request: bytes, accept: str) -> bytes:
         parts = request.decode("latin-1").split()
         if len(parts) != 3:
             return _response(HTTPStatus.BAD_REQUEST, "text/plain", b"")
         method, target, _ = parts
         if method not in {"GET", "HEAD"}:
             return _response(HTTPStatus.METHOD_NOT_ALLOWED, "text/plain", b"", "Allow: GET, HEAD\r\n")
-        status, kind, body = self._page(target.partition("?")[0])
+        status, kind, body = self._page(target.partition("?")[0], accept)
         return _response(status, kind, body, with_body=method == "GET")
 
-    def _page(self, path: str) -> tuple[HTTPStatus, str, bytes]:
+    def _page(self, path: str, accept: str) -> tuple[HTTPStatus, str, bytes]:
         match path:
             case "/health/live":
                 return _checks(self._live(), "live")
             case "/health/ready":
                 return _checks(self._ready(), "ready")
             case "/metrics":
-                return HTTPStatus.OK, CONTENT_TYPE_LATEST, generate_latest(self._registry)
+                text, kind = exposition(self._registry, accept)
+                return HTTPStatus.OK, kind, text
             case _:
                 return HTTPStatus.NOT_FOUND, "text/plain", b"only /health/live, /health/ready and /metrics are here\n"
 

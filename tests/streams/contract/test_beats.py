@@ -6,7 +6,7 @@ from contextlib import aclosing
 import pytest
 from tests.streams.contract.world import INFO, KEYS, QUEUE, World, appended, join, lead
 
-from taskservice.streams.answers import Appended, BeatLost, BeatTaken, LinesAdded, LogEntry, NoGroup
+from taskservice.streams.answers import Appended, BeatLost, BeatTaken, LinesAdded, LogEntry, NoGroup, StreamLengths
 from taskservice.streams.batches import AppendBatch, Beat, DispatchEntry, Finish, NewStream
 from taskservice.streams.errors import OutcomeUnknown
 from taskservice.testing.waiting import wait_until
@@ -162,6 +162,18 @@ async def test_the_server_says_who_it_is(world: World) -> None:
     assert first.run_id == second.run_id != ""
     assert 0 <= second.now_ms - first.now_ms < 5_000
     assert (first.maxmemory, first.used_ratio) == (0, 0.0)
+
+
+async def test_the_server_counts_what_lies_in_the_streams(world: World) -> None:
+    assert await world.streams.server.lengths() == StreamLengths(inbox=0, events=0, logs=0, control=0)
+
+    await one_stream(world)  # after EpochStarted: two events, one of control
+    await world.streams.log_lines.add([b"one", b"two", b"three"])
+
+    events = len(await world.streams.log.read("0-0", 100))
+    control = len(await world.streams.control.read("0-0", 100))
+    assert (events, control) == (3, 1)
+    assert await world.streams.server.lengths() == StreamLengths(inbox=0, events=events, logs=3, control=control)
 
 
 # --- blocking reads ----------------------------------------------------------------------------------------------

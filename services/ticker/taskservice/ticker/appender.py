@@ -12,7 +12,6 @@ from typing import assert_never
 import msgspec
 import structlog
 
-from taskservice.clock import Clock
 from taskservice.streams.answers import Appended, AppendOutcome, Duplicate, Fenced, Gap, NoGroup
 from taskservice.streams.batches import AppendBatch
 from taskservice.streams.errors import NotSent, OutcomeUnknown, ServerRefusal, StreamsError
@@ -31,17 +30,18 @@ class Sent(msgspec.Struct, kw_only=True):
     batch: AppendBatch
     note: object
     """What is to be told once the log has it."""
-    sent_at: int
+    sent_at_s: float
+    """By the loop's clock, which counts in less than milliseconds."""
     task: asyncio.Task[AppendOutcome] | None
     """Null: decided while others were waiting to be sent again; sent with them."""
 
 
 class Confirmed(msgspec.Struct, frozen=True, kw_only=True):
-    """A batch that the log has. `took_ms` from its first sending."""
+    """A batch that the log has. `took_us` from its first sending."""
 
     batch: AppendBatch
     note: object
-    took_ms: int
+    took_us: int
     kept_streams: tuple[str, ...] = ()
 
 
@@ -56,14 +56,12 @@ class Appender:
     def __init__(
         self,
         log_of_partition: PartitionLog,
-        clock: Clock,
         *,
         may_resend: Callable[[], Awaitable[str | None]],
         on_confirmed: Callable[[Confirmed], None],
         on_failure: Callable[[], None],
     ) -> None:
         self._log = log_of_partition
-        self._clock = clock
         self._may_resend = may_resend
         self._on_confirmed = on_confirmed
         self._on_failure = on_failure
@@ -71,7 +69,6 @@ class Appender:
         self._changed = asyncio.Event()
         self._resending = False
         self.failure: str | None = None
-        self.resent = 0
 
     @property
     def in_flight(self) -> int:
@@ -88,7 +85,7 @@ class Appender:
         if self.failure is not None:
             return
         task = None if self._resending else self._start(batch)
-        self._flying.append(Sent(batch=batch, note=note, sent_at=self._clock.monotonic_ms(), task=task))
+        self._flying.append(Sent(batch=batch, note=note, sent_at_s=asyncio.get_running_loop().time(), task=task))
         self._changed.set()
 
     async def below(self, most: int) -> None:
@@ -137,8 +134,8 @@ class Appender:
     def _confirm(self, sent: Sent, kept_streams: tuple[str, ...]) -> None:
         self._flying.popleft()
         self._changed.set()
-        took_ms = self._clock.monotonic_ms() - sent.sent_at
-        self._on_confirmed(Confirmed(batch=sent.batch, note=sent.note, took_ms=took_ms, kept_streams=kept_streams))
+        took_us = int((asyncio.get_running_loop().time() - sent.sent_at_s) * 1_000_000)
+        self._on_confirmed(Confirmed(batch=sent.batch, note=sent.note, took_us=took_us, kept_streams=kept_streams))
 
     async def _resend(self, why: str) -> None:
         """Nobody knows what became of the first one: it and all after it are sent again, identical and in order."""
@@ -160,7 +157,6 @@ class Appender:
             log.info("resending", batches=len(self._flying), first=self._flying[0].batch.last_id, why=why)
             for sent in self._flying:
                 sent.task = self._start(sent.batch)
-                self.resent += 1
             self._resending = False
             return
 

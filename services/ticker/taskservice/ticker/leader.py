@@ -12,9 +12,9 @@ import msgspec
 import structlog
 
 from taskservice.domain.decide.arbiter import Decided, InboxItem, Resign, Unfinished
+from taskservice.domain.decide.draft import Decision
 from taskservice.domain.decide.unreadable import UnreadableCommand
 from taskservice.domain.evolve import fold_cursor
-from taskservice.domain.state import Journal
 from taskservice.lease import StepDownReason
 from taskservice.lease.outcomes import LogRefused, OtherRedis, Resigned, TrustOver
 from taskservice.streams.errors import NotSent, OutcomeUnknown
@@ -53,10 +53,10 @@ class Leader:
         self._parts = parts
         self._rounds = rounds
         self._clockwork = Clockwork(parts)
-        self._journal = parts.state.journal = Journal()
+        self._decisions: list[Decision] = []
+        parts.arbiter.draft.decisions = self._decisions
         self._appender = Appender(
             parts.streams.log,
-            parts.clock,
             may_resend=self._may_resend,
             on_confirmed=self._on_confirmed,
             on_failure=parts.wake.set,
@@ -84,7 +84,6 @@ class Leader:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            parts.state.journal = None
         if settled:
             fold_cursor(parts.state, self._confirmed_cursor)
         return Ended(reason, settled)
@@ -120,8 +119,10 @@ class Leader:
             if not parts.trusted():
                 return TrustOver()
             parts.wake.clear()
+            begun_at = asyncio.get_running_loop().time()
             more = self._turn()
             self._turn_ended_at = asyncio.get_running_loop().time()
+            parts.tally.turned(int((self._turn_ended_at - begun_at) * 1_000_000))
             await self._pause(more=more)
 
     async def _settle(self, reason: StepDownReason) -> bool:
@@ -159,12 +160,10 @@ class Leader:
         """Decide what there is to decide; True = there is more."""
         parts = self._parts
         now = parts.time.now_ms()
-        turn_ts = max(now, parts.state.ts)
         more = self._decide_inbox(now)
         if self._caught_up or self._is_caught_up():  # under load there may always be more in the inbox
             more = self._decide_rest(now) or more
-        self._send(turn_ts)
-        parts.metrics.turns.inc()
+        self._send()
         return more and parts.ending is None
 
     def _is_caught_up(self) -> bool:
@@ -183,7 +182,6 @@ class Leader:
             lost = parts.losses.popleft()
             log.warning("worker lost", worker=lost.worker, entries=len(lost.entries))
             parts.arbiter.lose_worker(lost.worker, lost.entries, now)
-            parts.metrics.losses.inc()
         return self._clockwork.run(now)
 
     def _decide_inbox(self, now: int) -> bool:
@@ -246,12 +244,13 @@ class Leader:
 
     # --- out to the log ------------------------------------------------------------------------------------------
 
-    def _send(self, turn_ts: int) -> None:
+    def _send(self) -> None:
         parts = self._parts
         batches = parts.arbiter.take_batches()
         if not batches:
             return
-        facts = facts_of(self._journal, turn_ts)
+        facts = facts_of(self._decisions, parts.state)
+        self._decisions.clear()
         last = len(batches) - 1
         for number, batch in enumerate(batches):
             self._appender.send(parts.upkeep.to_append(batch), facts if number == last else None)
@@ -265,7 +264,7 @@ class Leader:
         facts = confirmed.note if isinstance(confirmed.note, TurnFacts) else None
         if facts is not None:
             parts.tally.add(facts, parts.clock.monotonic_ms())
-        parts.metrics.confirmed(confirmed, facts)
+        parts.tally.appended(len(batch.events), confirmed.took_us)
         if batch.new_streams:
             parts.look_soon.set()
         parts.arbiter.draft.known_streams.update(confirmed.kept_streams)
@@ -274,6 +273,7 @@ class Leader:
 
     async def _may_resend(self) -> str | None:
         """Why nothing may be sent to Redis again: it is not the one that this epoch began on."""
+        self._parts.metrics.resendings += 1
         facts = await self._parts.streams.server.facts()
         run_id = self._parts.term.run_id
         if facts.run_id != run_id:

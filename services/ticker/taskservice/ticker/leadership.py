@@ -11,6 +11,7 @@ from taskservice.clock import Clock
 from taskservice.domain.decide import Arbiter
 from taskservice.domain.state import State
 from taskservice.lease import StepDownReason, Term
+from taskservice.streams.answers import ServerFacts
 from taskservice.streams.ports import Streams
 from taskservice.ticker.candidate import Identity
 from taskservice.ticker.intake import Intake
@@ -77,6 +78,11 @@ class Leadership:
     windows_renewed_at: int = 0
     clock_trouble: str | None = "not compared yet"
     memory_ratio: float = 0.0
+    server: ServerFacts | None = None
+    """What Redis last said of itself."""
+    stream_entries: dict[str, int] = field(default_factory=dict)
+    """As `PartitionStatus.streams`."""
+    dispatch_pending: int = 0
     confirmed_position: int = 0
     ending: StepDownReason | None = None
 

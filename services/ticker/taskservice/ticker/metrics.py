@@ -1,50 +1,77 @@
-"""Counters and histograms of a ticker. Nothing is counted before the log has it."""
+"""What a ticker exports: what it did itself, and while it leads the leader's word, as every api shows it."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from collections.abc import Callable, Iterable
+from typing import Final
 
-from taskservice.ticker.appender import Confirmed
-from taskservice.ticker.tally import TurnFacts
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import Metric
+from prometheus_client.registry import Collector
 
-_LATENESS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 15.0, 60.0, 600.0)
-_APPEND = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
-_EVENTS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
+from taskservice.domain.status import PartitionStatus
+from taskservice.lease import StepDownReason
+from taskservice.lease.outcomes import LockLost, LogRefused, OtherRedis, RenewalFailed, Resigned, TrustOver
+from taskservice.telemetry.families import counter, counters, gauges
+from taskservice.telemetry.leader import leader_families
+
+STEP_DOWNS: Final[dict[type[StepDownReason], str]] = {
+    LockLost: "LOCK_LOST",
+    RenewalFailed: "RENEWAL_FAILED",
+    TrustOver: "TRUST_OVER",
+    OtherRedis: "OTHER_REDIS",
+    LogRefused: "LOG_REFUSED",
+    Resigned: "RESIGNED",
+}
 
 
-class TickerMetrics:
-    """Registered in `registry`."""
+class TickerMetrics(Collector):
+    """Plain numbers, of all partitions of this process; registered in `registry`, which asks for them at a scrape.
+
+    :ivar leading: by partition, what the leader says of itself now; those that it does not lead are absent.
+    :ivar positions: by partition, where the state stands.
+    :ivar loads: states loaded from the tables. :ivar resendings: times that appends without answer were sent again.
+    """
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.events = Counter("taskservice_events", "Events that this process put into the log", registry=registry)
-        self.append_events = Histogram(
-            "taskservice_append_events", "Events an append", buckets=_EVENTS, registry=registry
-        )
-        self.append_seconds = Histogram(
-            "taskservice_append_seconds",
-            "From the first sending of an append to its answer",
-            buckets=_APPEND,
-            registry=registry,
-        )
-        self.lateness = Histogram(
-            "taskservice_fire_lateness_seconds",
-            "From a due instant to its decision",
-            buckets=_LATENESS,
-            registry=registry,
-        )
-        self.turns = Counter("taskservice_leader_turns", "Turns of the leader's loop", registry=registry)
-        self.elections = Counter("taskservice_elections_won", "Epochs that this process began", registry=registry)
-        self.losses = Counter("taskservice_workers_lost", "Workers that were declared lost", registry=registry)
-        self.epoch = Gauge(
-            "taskservice_leading_epoch", "Epoch under which this process leads; 0 = it follows", registry=registry
-        )
-        self.position = Gauge("taskservice_ticker_position", "Position that the state stands at", registry=registry)
+        self.leading: dict[int, Callable[[], PartitionStatus]] = {}
+        self.positions: dict[int, int] = {}
+        self.takeovers = 0
+        self.loads = 0
+        self.resendings = 0
+        self._step_downs = dict.fromkeys(STEP_DOWNS.values(), 0)
+        registry.register(self)
 
-    def confirmed(self, confirmed: Confirmed, facts: TurnFacts | None) -> None:
-        """The log has this batch."""
-        events = len(confirmed.batch.events)
-        self.events.inc(events)
-        self.append_events.observe(events)
-        self.append_seconds.observe(confirmed.took_ms / 1000)
-        self.position.set(confirmed.batch.last_position)
-        if facts is not None:
-            for lateness_ms in facts.lateness_ms:
-                self.lateness.observe(lateness_ms / 1000)
+    def stepped_down(self, reason: StepDownReason) -> None:
+        """A leadership ended."""
+        self._step_downs[STEP_DOWNS[type(reason)]] += 1
+
+    def collect(self) -> Iterable[Metric]:
+        """The metrics as they are now."""
+        words = [word() for _, word in sorted(self.leading.items())]
+        epochs = {one.partition: one.epoch for one in words}
+        positions = self.positions | {one.partition: one.position for one in words}
+        yield gauges(
+            "taskservice_ticker_leading_epoch",
+            "Epoch under which this process leads; 0 = it follows.",
+            ("partition",),
+            [((str(number),), epochs.get(number, 0)) for number in positions],
+        )
+        yield gauges(
+            "taskservice_ticker_position",
+            "Position that the state of this process stands at.",
+            ("partition",),
+            [((str(number),), position) for number, position in positions.items()],
+        )
+        yield counter("taskservice_ticker_takeovers", "Epochs that this process began.", self.takeovers)
+        yield counters(
+            "taskservice_ticker_step_downs",
+            "Leaderships of this process that ended, by reason.",
+            ("reason",),
+            [((reason,), count) for reason, count in self._step_downs.items()],
+        )
+        yield counter("taskservice_ticker_state_loads", "States loaded from the tables.", self.loads)
+        yield counter(
+            "taskservice_ticker_resendings",
+            "Times that appends without an answer were to be sent again.",
+            self.resendings,
+        )
+        yield from leader_families(words)

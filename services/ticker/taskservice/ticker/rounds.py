@@ -13,6 +13,7 @@ from taskservice.ticker.leadership import MEMORY_CLOSED, Leadership, LostWorker
 from taskservice.ticker.ports import UtcSource
 from taskservice.ticker.redis_time import ClockReadings, clock_trouble
 from taskservice.ticker.status_report import status_of
+from taskservice.ticker.stream_lengths import stream_entries
 from taskservice.ticker.surveyor import Sight, StreamGone, entries_of, look
 
 STATUS_MS = 1_000
@@ -23,6 +24,9 @@ GLANCE_MS = 200
 SOONEST_MS = 50
 """Looks that events ask for come no closer than this."""
 DEFINITIONS_A_STEP = 5_000
+COUNT_ENTRIES_MS = 5_000
+COUNT_A_STREAM_MS = 10
+"""A hundred dispatch streams a second are asked for their length, no more."""
 TIME_DOUBT_MS = 1_000
 """How far the carried-on time of Redis may be ahead of it."""
 
@@ -50,6 +54,7 @@ class Rounds:
         self._surveyed_at: int | None = None
         self._status_at: int | None = None
         self._clocks_at: int | None = None
+        self._entries_counted_at: int | None = None
         self._idle_looked_at = parts.clock.monotonic_ms()
         self._suspects: dict[int, int] = {}
         self._alarmed = False
@@ -76,7 +81,11 @@ class Rounds:
     async def run_once(self) -> None:
         """One round; between two full ones a look at workers and streams alone."""
         full = self._full_round_due(self._parts.clock.monotonic_ms())
-        steps = (self._measure, self._survey, self._tell, self._find_idle_streams) if full else (self._glance,)
+        steps = (
+            (self._measure, self._survey, self._count_entries, self._tell, self._find_idle_streams)
+            if full
+            else (self._glance,)
+        )
         try:
             for step in steps:
                 await step()
@@ -103,6 +112,7 @@ class Rounds:
             log.warning("Redis' memory", used_ratio=round(facts.used_ratio, 3), closed=not parts.memory_closed)
             parts.wake.set()
         parts.memory_ratio = facts.used_ratio
+        parts.server = facts
         if self._clocks_at is None or answered_at - self._clocks_at >= CLOCKS_MS or parts.clock_trouble:
             await self._compare_clocks()
             self._clocks_at = answered_at
@@ -152,6 +162,7 @@ class Rounds:
             log.error("ALARM: many workers stand still at once; they get one lifetime more", workers=len(found.beats))
         self._alarmed = verdict.mass
         parts.sight = found
+        parts.dispatch_pending = found.pending
         parts.upkeep.registry_read(found.streams)
         parts.upkeep.gone_consumers(found.gone_consumers())
         parts.throughput.keep_only(found.workers)
@@ -209,6 +220,18 @@ class Rounds:
             await asyncio.sleep(0)
         removed = parts.upkeep.idle_streams(parts.sight.streams, used)
         parts.arbiter.draft.known_streams.difference_update(removed)
+
+    async def _count_entries(self) -> None:
+        """Lengths of the streams, for the metrics: every 5 s, and with many dispatch streams less often."""
+        parts = self._parts
+        now = parts.clock.monotonic_ms()
+        suffixes = [] if parts.sight is None else list(parts.sight.streams)
+        if self._entries_counted_at is not None:
+            pause_ms = max(COUNT_ENTRIES_MS, len(suffixes) * COUNT_A_STREAM_MS)
+            if now - self._entries_counted_at < pause_ms:
+                return
+        self._entries_counted_at = now
+        parts.stream_entries = await stream_entries(parts.streams, suffixes)
 
     # --- its word ------------------------------------------------------------------------------------------------
 

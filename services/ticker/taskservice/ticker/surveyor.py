@@ -33,6 +33,8 @@ class Sight(msgspec.Struct, frozen=True, kw_only=True):
     beats: dict[str, int]
     holders: dict[str, list[str]] | None = None
     idlers: dict[str, list[str]] = {}
+    pending: int = 0
+    """Entries that were taken and not ended, over all streams; 0 when consumers were not asked for."""
 
     def gone_consumers(self) -> Mapping[str, list[str]]:
         """Consumers with neither a worker behind them nor anything pending, by stream."""
@@ -57,8 +59,9 @@ async def look(streams: Streams, *, consumers: bool) -> Look:
     registry = (await streams.dispatch.registry()).streams
     holders: dict[str, list[str]] = {}
     idlers: dict[str, list[str]] = {}
+    pending = 0
     if consumers:
-        missing = await _ask_consumers(streams, list(registry), holders, idlers)
+        missing, pending = await _ask_consumers(streams, list(registry), holders, idlers)
         if missing:
             still = (await streams.dispatch.registry()).streams
             gone = sorted(suffix for suffix in missing if suffix in still)
@@ -81,14 +84,16 @@ async def look(streams: Streams, *, consumers: bool) -> Look:
         beats=beats,
         holders=holders if consumers else None,
         idlers=idlers,
+        pending=pending,
     )
 
 
 async def _ask_consumers(
     streams: Streams, suffixes: Sequence[str], holders: dict[str, list[str]], idlers: dict[str, list[str]]
-) -> list[str]:
-    """Fill `holders` and `idlers`; return the streams that could not be asked."""
+) -> tuple[list[str], int]:
+    """Fill `holders` and `idlers`; return the streams that could not be asked, and how many entries are pending."""
     missing: list[str] = []
+    pending = 0
     for begin in range(0, len(suffixes), ASK_AT_ONCE):
         part = suffixes[begin : begin + ASK_AT_ONCE]
         answers = await asyncio.gather(*map(streams.dispatch.consumers, part))
@@ -98,11 +103,12 @@ async def _ask_consumers(
                     missing.append(suffix)
                 case Consumers(found):
                     for consumer in found:
+                        pending += consumer.pending
                         if consumer.pending:
                             holders.setdefault(consumer.worker, []).append(suffix)
                         else:
                             idlers.setdefault(suffix, []).append(consumer.worker)
-    return missing
+    return missing, pending
 
 
 async def entries_of(streams: Streams, worker: str, suffixes: Sequence[str]) -> list[tuple[str, str]]:

@@ -12,6 +12,7 @@ import contextlib
 import gc
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import assert_never
 
 import structlog
@@ -47,6 +48,7 @@ from taskservice.ticker.ports import StateLoader, UtcSource
 from taskservice.ticker.redis_time import RedisTime
 from taskservice.ticker.rounds import Rounds
 from taskservice.ticker.sightings import Sightings
+from taskservice.ticker.status_report import status_of
 from taskservice.ticker.tally import Tally
 from taskservice.ticker.upkeep import Upkeep
 
@@ -150,6 +152,7 @@ class Ticker:
                 attempt += 1
                 await self._pause(stop, wait_s)
                 continue
+            self._metrics.loads += 1
             gc.unfreeze()  # of a state that was dropped
             gc.collect()
             gc.freeze()  # a full collection over a million definitions would be a pause of 0.3 s
@@ -251,7 +254,7 @@ class Ticker:
 
     def _hold(self, state: State) -> None:
         self.state = state
-        self._metrics.position.set(state.position)
+        self._metrics.positions[self._outside.partition] = state.position
 
     # --- leading -------------------------------------------------------------------------------------------------
 
@@ -272,7 +275,7 @@ class Ticker:
             broke = True
         finally:
             self._parts = None
-            self._metrics.epoch.set(0)
+            self._metrics.leading.pop(self._outside.partition, None)
         if self._term is term:
             self._on_step(await elector.step_down(ended.reason))
         if broke:
@@ -328,8 +331,8 @@ class Ticker:
         if self._term is not term:  # it was lost meanwhile
             return Ended(LogRefused("leadership was lost before it began"), settled=True)
         self._parts = parts
-        self._metrics.elections.inc()
-        self._metrics.epoch.set(term.epoch)
+        self._metrics.takeovers += 1
+        self._metrics.leading[outside.partition] = partial(status_of, parts)
         rounds = Rounds(parts, outside.epochs, outside.mysql_utc, outside.store_errors)
         try:
             return await Leader(parts, rounds).run(stop)
@@ -359,8 +362,11 @@ class Ticker:
             case Leads(lease):
                 age_ms = clock.monotonic_ms() - lease.sent_at_ms
                 self._lease_ends_at = self._time.now_ms() + lease.ttl_ms - age_ms
+                if self._parts is not None:
+                    self._parts.tally.renewed(age_ms)
             case SteppedDown(term, reason):
                 self._log.info("following", epoch=term.epoch, reason=_words(reason))
+                self._metrics.stepped_down(reason)
                 self._term = None
                 self._changed.set()
                 if self._parts is not None:

@@ -79,10 +79,14 @@ class Batch(msgspec.Struct, kw_only=True):
 
 
 class Decision(msgspec.Struct, frozen=True, gc=False):
-    """An event just evolved. `was_running`: its instance, before it, was known to run."""
+    """An event that was emitted.
+
+    `due_since`: when the attempt became due that its instance waited for just before; null = none, or it was known to
+    run already.
+    """
 
     event: e.AnyEvent
-    was_running: bool
+    due_since: int | None
 
 
 class _Mark(msgspec.Struct, frozen=True, gc=False):
@@ -143,7 +147,7 @@ class Draft:
         instance = None if instance_id is None else state.instances.get(instance_id)
         held = self._held_stream(instance)
         if self.decisions is not None:
-            self.decisions.append(Decision(event, instance is not None and instance.status == "RUNNING"))
+            self.decisions.append(Decision(event, None if instance is None else _due_since(instance)))
         evolve(state, event, state.epoch, state.position + 1)
         data = encode_event(event)
         batch.events.append(data)
@@ -313,3 +317,10 @@ class Draft:
         definition = self.state.definitions.get(definition_id)
         if definition is not None and definition.spec.schedule_type == "FIXED_DELAY":
             self.agenda.follow_definition(definition)
+
+
+def _due_since(instance: Instance) -> int | None:
+    if instance.status == "RUNNING":
+        return None
+    # A retry by itself moves `ready_at` to the end of its delay; anything else is due at its instant.
+    return instance.due_at if instance.ready_at == instance.created_at else instance.ready_at

@@ -26,6 +26,7 @@ from taskservice.streams.answers import (
     RenewOutcome,
     SameCommand,
     ServerFacts,
+    StreamLengths,
     StreamsChanged,
     SubmitOutcome,
     Submitted,
@@ -267,8 +268,9 @@ class MemoryDecided(_Port):
 class MemoryServerFacts:
     """`ports.Server` in memory."""
 
-    def __init__(self, server: MemoryServer, faults: Faults) -> None:
+    def __init__(self, server: MemoryServer, keys: Keys, faults: Faults) -> None:
         self._server = server
+        self._keys = keys
         self._faults = faults
 
     async def facts(self) -> ServerFacts:
@@ -284,6 +286,25 @@ class MemoryServerFacts:
                 maxmemory=server.maxmemory,
             ),
         )
+
+    async def lengths(self) -> StreamLengths:
+        """How long the partition's streams are, but for the dispatch streams."""
+        server, keys = self._server, self._keys
+
+        def lengths() -> StreamLengths:
+            return StreamLengths(
+                inbox=_length(server, keys.inbox),
+                events=_length(server, keys.events),
+                logs=_length(server, keys.logs),
+                control=_length(server, keys.control),
+            )
+
+        return await server.run(self._faults, "server.lengths", lengths)
+
+
+def _length(server: MemoryServer, key: str) -> int:
+    stream = server.streams.get(key)
+    return 0 if stream is None else len(stream.ids)
 
 
 class MemoryStreams:
@@ -303,7 +324,7 @@ class MemoryStreams:
         self.projector_lock = MemoryLock(server, keys.projector_lock, self.faults)
         self.status = MemoryStatus(server, keys, self.faults)
         self.decided = MemoryDecided(server, keys, self.faults)
-        self.server = MemoryServerFacts(server, self.faults)
+        self.server = MemoryServerFacts(server, keys, self.faults)
 
     async def close(self) -> None:
         """Nothing to end."""
