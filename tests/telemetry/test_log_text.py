@@ -92,6 +92,18 @@ def test_a_traceback_keeps_its_lines_and_loses_what_is_hostile(*, is_terminal: b
     assert (out.getvalue().count("\n") > 2) is is_terminal
 
 
+@pytest.mark.parametrize("is_terminal", [False, True])
+@pytest.mark.parametrize("library", [False, True])
+def test_an_api_key_is_masked_wherever_it_stands(*, is_terminal: bool, library: bool) -> None:
+    key = "tsk_" + "aB3-_" * 8
+
+    written = write(f"/api/v1/tasks/definitions/{key}?apikey={key}", is_terminal=is_terminal, library=library)
+
+    assert key not in written
+    assert written.count("tsk_***") == 2
+    assert "/api/v1/tasks/definitions/" in written
+
+
 def fail(words: str) -> None:
     raise ValueError(words)
 
