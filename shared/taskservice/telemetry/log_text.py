@@ -17,9 +17,7 @@ MULTI_LINE: Final = frozenset({"exception", "stack"})
 _BEYOND_ASCII = "\\x7f-\\x9f\\u2028\\u2029\\u202a-\\u202e\\u2066-\\u2069"
 _UNSAFE: Final = re.compile(f"[\\x00-\\x1f{_BEYOND_ASCII}]")
 _UNSAFE_BUT_LAYOUT: Final = re.compile(f"[\\x00-\\x08\\x0b-\\x1f{_BEYOND_ASCII}]")
-_RAW_IN_API_KEY: Final = re.compile(r"tsk_[A-Za-z0-9_-]{16,}")
-_MASKED: Final = "tsk_***"
-_JSON: Final = re.compile(f"[{_BEYOND_ASCII}]")
+_RAW_IN_JSON: Final = re.compile(f"[{_BEYOND_ASCII}]")
 _API_KEY: Final = re.compile(r"tsk_[A-Za-z0-9_-]{16,}")
 _MASKED: Final = "tsk_***"
 _JSON: Final = JSONRenderer(ensure_ascii=False)
