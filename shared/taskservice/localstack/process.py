@@ -6,7 +6,9 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import IO
 
 from taskservice.telemetry.parent import die_with_parent
 
@@ -14,26 +16,33 @@ POLL_S = 0.02
 
 
 def spawn(
-    command: Sequence[str], *, log: Path, env: Mapping[str, str] | None = None, cwd: Path | None = None
+    command: Sequence[str], *, log: Path | None, env: Mapping[str, str] | None = None, cwd: Path | None = None
 ) -> subprocess.Popen[bytes]:
-    """Start `command` in a session of its own, so that a Ctrl-C at the terminal reaches us alone; its output is appended
-    to `log`. The kernel kills it when the thread that called this ends, however that comes.
+    """Start `command` in a session of its own, so that a Ctrl-C at the terminal reaches us alone. The kernel kills it
+    when the thread that called this ends, however that comes.
 
+    :param log: what its output is appended to; None = it goes where ours goes.
     :raises OSError: when the program is not there.
     """
-    log.parent.mkdir(parents=True, exist_ok=True)
     guard = die_with_parent(os.getpid())
-    with log.open("ab") as output:
+    with _opened(log) as output:
         return subprocess.Popen(
             list(command),
             stdin=subprocess.DEVNULL,
             stdout=output,
-            stderr=subprocess.STDOUT,
+            stderr=None if output is None else subprocess.STDOUT,
             env=None if env is None else dict(env),
             cwd=cwd,
             start_new_session=True,
             preexec_fn=guard,  # noqa: PLW1509 (two system calls and nothing else)
         )
+
+
+def _opened(log: Path | None) -> AbstractContextManager[IO[bytes] | None]:
+    if log is None:
+        return contextlib.nullcontext()
+    log.parent.mkdir(parents=True, exist_ok=True)
+    return log.open("ab")
 
 
 def ask_to_end(process: subprocess.Popen[bytes]) -> None:

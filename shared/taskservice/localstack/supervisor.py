@@ -32,6 +32,7 @@ class ProcessSpec:
     """What to run.
 
     :ivar role: api, ticker, worker, projector, redis or mysql.
+    :ivar log: what its output is appended to; None = it goes where ours goes.
     :ivar answers: whether it serves; called in a thread, may block for a second or two.
     :ivar stop_grace_s: between SIGTERM and SIGKILL.
     """
@@ -39,7 +40,7 @@ class ProcessSpec:
     name: str
     role: str
     command: Sequence[str]
-    log: Path
+    log: Path | None
     answers: Callable[[], bool]
     env: Mapping[str, str] | None = None
     cwd: Path | None = None
@@ -76,7 +77,7 @@ class Died:
     """It ended though nobody asked it to; it is started again after `delay_ms`.
 
     :ivar status: its exit status; negative = the signal that ended it.
-    :ivar output: the end of what this run of it printed, when it had not become ready before.
+    :ivar output: the end of what this run of it wrote into its log, when it had not become ready before.
     """
 
     name: str
@@ -177,7 +178,8 @@ class Supervisor:
         delay_ms = (
             0 if one.youth_deaths == 0 else min(FIRST_DELAY_MS << min(one.youth_deaths - 1, 10), LONGEST_DELAY_MS)
         )
-        output = "" if one.ready else last_lines(one.spec.log, since=one.log_offset)
+        log = one.spec.log
+        output = "" if one.ready or log is None else last_lines(log, since=one.log_offset)
         one.process, one.ready, one.not_before_ms = None, False, now_ms + delay_ms
         return [Died(one.spec.name, status, delay_ms, output)]
 
@@ -186,7 +188,7 @@ class Supervisor:
         if one.process is not None or now_ms < one.not_before_ms:
             return []
         spec = one.spec
-        one.log_offset = spec.log.stat().st_size if spec.log.exists() else 0
+        one.log_offset = spec.log.stat().st_size if spec.log is not None and spec.log.exists() else 0
         one.process = spawn(spec.command, log=spec.log, env=spec.env, cwd=spec.cwd)
         one.started_at = self.clock.now_ms()
         one.restarts += 1
