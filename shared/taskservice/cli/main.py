@@ -19,6 +19,7 @@ class Entry:
 COMMANDS: Mapping[str, Entry] = MappingProxyType(
     {
         "up": Entry("taskservice.localstack.main:command", "start the whole service on this machine"),
+        "all": Entry("taskservice.cli.all.main:command", "run api, ticker, worker and projector under one supervisor"),
         "api": Entry("taskservice.api.main:command", "serve HTTP"),
         "ticker": Entry("taskservice.ticker.main:command", "decide what is due; several may run, one leads"),
         "worker": Entry("taskservice.worker.main:command", "run handlers"),
