@@ -17,7 +17,7 @@ from taskservice.projector.projector import Projector
 from taskservice.storage.database import Limits, open_database
 from taskservice.streams.bundle import RedisStreams
 from taskservice.streams.keys import Keys
-from taskservice.telemetry import HealthServer, RefusedToStartError, run_service
+from taskservice.telemetry import HealthServer, RefusedToStartError, process_metrics, run_service
 
 LONGEST_LOCK_MS: Final = 3_000
 """The lock is a courtesy between projectors, so a dead one's may end soon."""
@@ -71,7 +71,7 @@ async def serve(settings: Settings, partition: int, stop: asyncio.Event) -> None
         host=settings.health.host, port=settings.health.port, ready=projector.ready, registry=exported
     )
     try:
-        async with health:
+        async with process_metrics(exported, "projector"), health:
             log.info("health and metrics", host=settings.health.host, port=health.port)
             await projector.run(stop)
     finally:

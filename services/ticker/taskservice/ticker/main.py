@@ -26,7 +26,7 @@ from taskservice.streams.bundle import RedisStreams
 from taskservice.streams.errors import StreamsError
 from taskservice.streams.keys import Keys
 from taskservice.streams.server_check import look_at, refusals
-from taskservice.telemetry import HealthServer, RefusedToStartError, run_service
+from taskservice.telemetry import HealthServer, RefusedToStartError, process_metrics, run_service
 from taskservice.ticker.candidate import Identity
 from taskservice.ticker.leadership import LeaderSettings
 from taskservice.ticker.metrics import TickerMetrics
@@ -82,7 +82,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     try:
         await _check_redis(settings, streams[0])
         await _listen(health)
-        async with asyncio.TaskGroup() as group:
+        async with process_metrics(registry, "ticker"), asyncio.TaskGroup() as group:
             for ticker in tickers:
                 group.create_task(ticker.run(stop))
     finally:

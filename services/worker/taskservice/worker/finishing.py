@@ -98,6 +98,7 @@ class Finisher:
                 self._fill()
             if not self._batch:
                 return
+            sent_at_ms = self._clock.monotonic_ms()
             try:
                 finished = await self._dispatch.finish(self._worker, self._batch)
             except StreamsError as error:
@@ -109,6 +110,7 @@ class Finisher:
                 raise
             finally:
                 self._last_call_ended_ms = self._clock.monotonic_ms()
+            self._metrics.reported(len(self._batch), self._last_call_ended_ms - sent_at_ms)
             self._settle(finished.accepted)
 
     def _settle(self, accepted: tuple[bool, ...]) -> None:

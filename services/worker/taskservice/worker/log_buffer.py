@@ -45,15 +45,19 @@ class LogBuffer:
         self.shedding = False
         """True while Redis is short of memory: lines are dropped at once."""
         self.written = 0
+        self.stored = 0
         self.dropped = 0
+        self.cut = 0
 
     def __len__(self) -> int:
         return len(self._lines)
 
     def write(self, source: LineSource, level: LogLevel, message: str) -> None:
         """Take a line, cut and cleaned; the 100,001st of an instance becomes the word that there are no more."""
-        text = cut(clean(message), MAX_LINE_BYTES)
+        whole = clean(message)
+        text = cut(whole, MAX_LINE_BYTES)
         with self._lock:
+            self.cut += text is not whole
             count = self._counts.pop(source.instance_id, 0) + 1
             self._counts[source.instance_id] = count
             if len(self._counts) > MAX_REMEMBERED:
@@ -83,6 +87,11 @@ class LogBuffer:
         with self._lock:
             self._lines.extendleft(reversed(lines))
             self._size += sum(_size(line) for _, line in lines)
+
+    def took(self, lines: Sequence[Waiting]) -> None:
+        """Redis has these lines."""
+        with self._lock:
+            self.stored += len(lines)
 
     def refused(self, lines: Sequence[Waiting]) -> None:
         """Redis does not take these lines: drop them."""

@@ -65,6 +65,7 @@ class LogShipper:
                     raise
                 match answer:
                     case LinesAdded():
+                        self._buffer.took(lines)
                         self._buffer.confess()
                     case OutOfMemory():
                         self._buffer.refused(lines)

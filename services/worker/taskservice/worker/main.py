@@ -19,8 +19,8 @@ from taskservice.domain.definition.spec import Isolation
 from taskservice.domain.workers import WorkerInfo
 from taskservice.streams.bundle import RedisStreams
 from taskservice.streams.keys import Keys
-from taskservice.telemetry import HealthServer, RefusedToStartError, run_service
-from taskservice.worker.built_in import built_in_handlers
+from taskservice.telemetry import HealthServer, RefusedToStartError, process_metrics, run_service
+from taskservice.worker.built_in.handlers import built_in_handlers
 from taskservice.worker.declaring import DeclarationError
 from taskservice.worker.importing import ImportFailedError, import_handlers
 from taskservice.worker.life import Shared
@@ -132,7 +132,7 @@ async def serve(
     exported.register(metrics)
     health = HealthServer(host=settings.health.host, port=settings.health.port, ready=worker.ready, registry=exported)
     try:
-        async with health:
+        async with process_metrics(exported, "worker"), health:
             log.info("health and metrics", host=settings.health.host, port=health.port)
             await worker.run(stop)
     finally:

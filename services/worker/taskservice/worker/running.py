@@ -12,6 +12,7 @@ from functools import partial
 from typing import Final, assert_never
 
 from taskservice.clock import Clock
+from taskservice.domain.logs import LogLevel
 from taskservice.domain.reports import Started, encode_report
 from taskservice.streams.batches import Finish, ReportKind
 from taskservice.worker.attempt import Alarms, Attempt
@@ -27,7 +28,9 @@ from taskservice.worker.outcome import (
     Times,
     report_of,
 )
-from taskservice.worker.pipeline import Prepared, call_in_thread, call_on_loop, prepare
+from taskservice.worker.pipeline import CannotRun, Prepared, call_in_thread, call_on_loop, prepare
+from taskservice.worker.process.launching import launch_of
+from taskservice.worker.process.pool import ProcessPool
 from taskservice.worker.registry import Registry
 from taskservice.worker.slots import Slots
 from taskservice.worker.threads import ThreadPool
@@ -36,12 +39,16 @@ from taskservice.worker.trust import RedisClock
 REPORT_STARTED_MS: Final = 200
 """What still runs after so long is reported as started."""
 SWEEP_S: Final = 0.05
+KILL_PATIENCE_MS: Final = 3_000
+"""How long the end of a killed process is waited for, before its attempt is decided without it."""
 
 
 class Runs:
     """The running attempts of one life.
 
+    :param processes: None: this worker has no PROCESS slots.
     :param report: takes what the inbox is to be told.
+    :param unable: told of a stream whose work this worker can't do, and why.
     """
 
     def __init__(
@@ -49,21 +56,25 @@ class Runs:
         registry: Registry,
         slots: Slots,
         threads: ThreadPool,
+        processes: ProcessPool | None,
         *,
         clock: Clock,
         redis_clock: RedisClock,
         metrics: WorkerMetrics,
         report: Callable[[Finish], None],
         settle: Callable[[Attempt], None],
+        unable: Callable[[str, str], None],
     ) -> None:
         self._registry = registry
         self._slots = slots
         self._threads = threads
+        self._processes = processes
         self._clock = clock
         self._redis_clock = redis_clock
         self._metrics = metrics
         self._report = report
         self._settle = settle
+        self._unable = unable
         self._loop = asyncio.get_running_loop()
         self._alarms = Alarms()
         self._fresh: deque[Attempt] = deque()
@@ -77,17 +88,22 @@ class Runs:
     def call(self, attempt: Attempt) -> None:
         """Call the handler; the caller holds a slot for it, which this gives back when the handler has returned."""
         prepared = prepare(attempt.order, attempt.context, self._registry, attempt.kind)
+        if isinstance(prepared, CannotRun):
+            self._unable(attempt.suffix, prepared.why)
+            self.never_called(attempt, None)
+            self._slots.release(attempt.kind)
+            return
         attempt.started_mono = self._clock.monotonic_ms()
         attempt.started_at = self._redis_clock.now_ms()
         if isinstance(prepared, Failure):
             self._slots.release(attempt.kind)
             self._decide(attempt, prepared)
             return
-        call_begins(attempt.context, attempt.started_at)
         self._running.add(attempt)
-        self._fresh.append(attempt)
-        if attempt.order.timeout_ms is not None:
-            self._alarms.set(attempt, attempt.started_mono + attempt.order.timeout_ms)
+        if attempt.kind == "PROCESS":
+            self._in_process(attempt, prepared)
+            return
+        self._begins(attempt)
         if attempt.kind == "ASYNC":
             attempt.task = self._loop.create_task(self._on_loop(attempt, prepared))
         else:
@@ -104,6 +120,8 @@ class Runs:
         attempt.stopping = why
         ask_to_end(attempt.context)
         self._alarms.set(attempt, self._clock.monotonic_ms() + grace_ms)
+        if attempt.process is not None:
+            attempt.process.ask()
         if attempt.task is not None:
             attempt.task.cancel()
             if not attempt.begun:  # a task that is cancelled before its first step never runs at all
@@ -113,6 +131,7 @@ class Runs:
     def give_up(self, attempt: Attempt) -> None:
         """Wait no longer for a handler that was asked to end."""
         if attempt.stopping is not None:
+            self._kill(attempt)
             self._decide(attempt, Ended(attempt.stopping))
 
     async def sweep(self) -> float:
@@ -129,8 +148,47 @@ class Runs:
         for attempt in self._alarms.due(now_mono):
             if attempt.stopping is None:
                 self.stop(attempt, "timeout", attempt.order.cancel_grace_ms)
+            elif self._kill(attempt):
+                self._alarms.set(attempt, now_mono + KILL_PATIENCE_MS)  # it is decided when no process is left
             else:
                 self.give_up(attempt)
+
+    def _begins(self, attempt: Attempt) -> None:
+        call_begins(attempt.context, _started(attempt))
+        self._fresh.append(attempt)
+        if attempt.order.timeout_ms is not None and attempt.stopping is None:
+            self._alarms.set(attempt, attempt.started_mono + attempt.order.timeout_ms)
+
+    def _kill(self, attempt: Attempt) -> bool:
+        """End its process now; False when it has none, or was killed before."""
+        if attempt.process is None or attempt.killed:
+            return False
+        attempt.killed = True
+        attempt.process.kill()
+        return True
+
+    def _in_process(self, attempt: Attempt, prepared: Prepared) -> None:
+        launch = launch_of(attempt.order, attempt.context, prepared, self._redis_clock.offset_ms)
+        if isinstance(launch, Failure):
+            self._returned(attempt, launch)
+        elif self._processes is None:
+            raise AssertionError("a slot for a process, and no pool")
+        else:
+            attempt.process = self._processes.start(launch.job, launch.judge, _Hearing(self, attempt))
+
+    def process_called(self, attempt: Attempt) -> None:
+        """Its handler begins now: what came before was the start of a process, for which no `timeoutMs` pays."""
+        attempt.begun = True
+        attempt.started_mono = self._clock.monotonic_ms()
+        attempt.started_at = self._redis_clock.now_ms()
+        self._begins(attempt)
+
+    def process_ended(self, attempt: Attempt, outcome: Success | Failure) -> None:
+        """No process of it is left."""
+        attempt.process = None
+        if attempt.stopping is not None and not attempt.begun:
+            attempt.started_at = None
+        self._returned(attempt, outcome)
 
     async def _on_loop(self, attempt: Attempt, prepared: Prepared) -> None:
         attempt.begun = True
@@ -170,6 +228,8 @@ class Runs:
             attempt.stuck = True
             self._metrics.stuck_threads += 1
         self._metrics.outcomes[_counted_as(outcome)] += 1
+        if attempt.started_at is not None:
+            self._metrics.ran(attempt.kind, self._clock.monotonic_ms() - attempt.started_mono)
         times = Times(attempt.started_at, max(self._redis_clock.now_ms(), attempt.started_at or 0))
         report = report_of(outcome, attempt.position, times)
         if report is None:
@@ -179,6 +239,25 @@ class Runs:
 
     def _send(self, attempt: Attempt, kind: ReportKind, report: bytes) -> None:
         self._report(Finish(attempt.suffix, attempt.entry_id, kind, report))
+
+
+class _Hearing:
+    """What one attempt's process says."""
+
+    __slots__ = ("_attempt", "_runs")
+
+    def __init__(self, runs: Runs, attempt: Attempt) -> None:
+        self._runs = runs
+        self._attempt = attempt
+
+    def called(self) -> None:
+        self._runs.process_called(self._attempt)
+
+    def line(self, level: LogLevel, text: str) -> None:
+        self._attempt.context.log.write(level, text)
+
+    def ended(self, outcome: Success | Failure) -> None:
+        self._runs.process_ended(self._attempt, outcome)
 
 
 def _started(attempt: Attempt) -> int:

@@ -53,7 +53,10 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class PreparedBatch(msgspec.Struct, frozen=True, kw_only=True):
-    """One transaction. `epoch`: of its last event; `commands`: what can be read once it is committed."""
+    """One transaction. `epoch`: of its last event; `commands`: what can be read once it is committed.
+
+    `rows`: all but segments and checkpoint; `log_lines`: those of them that are lines of a log.
+    """
 
     partition: int
     before: Mark
@@ -64,6 +67,7 @@ class PreparedBatch(msgspec.Struct, frozen=True, kw_only=True):
     commands: tuple[str, ...]
     events: int
     rows: int
+    log_lines: int = 0
 
 
 def mark_of(checkpoint: CheckpointRow) -> Mark:
@@ -123,6 +127,7 @@ def prepare(
         commands=tuple(command.id for command in changes.commands),
         events=len(entries),
         rows=rows,
+        log_lines=len(changes.lines),
     )
 
 
