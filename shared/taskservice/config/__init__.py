@@ -16,6 +16,7 @@ from taskservice.config.settings import (
     RedisSettings,
     SchedulerSettings,
     Settings,
+    WorkerSettings,
     mysql_from_url,
 )
 
@@ -29,6 +30,7 @@ __all__ = [
     "SchedulerSettings",
     "Settings",
     "SettingsError",
+    "WorkerSettings",
     "load_settings",
     "mysql_from_url",
     "settings_options",

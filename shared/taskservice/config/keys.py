@@ -9,12 +9,15 @@ from types import MappingProxyType
 from taskservice.config.kinds import (
     ANY_TEXT,
     BOOLEAN,
+    FOREIGN_VARIABLES,
     HOST,
     HOST_PORTS,
     HTTP_URL,
+    LABELS,
     MYSQL_URL,
     PORT,
     PORT_OR_ANY,
+    PROGRAMS,
     QUEUES,
     REDIS_URL,
     TIME_ZONE,
@@ -91,6 +94,19 @@ _EXECUTOR = (
         "most runs that a worker takes ahead; it takes what it finishes in 100 ms, so that waiting stays with the leader",
     ),
     Setting("app.task.executor.async-slots", 500, integer(1, 100_000), "ASYNC runs that a worker has at once"),
+    Setting(
+        "app.task.executor.process-slots",
+        None,
+        integer(0, 1_000),
+        "processes of a worker that run tasks at once: its slots for PROCESS runs and for `shell`; unset: the number of"
+        " its cores, at least 2",
+    ),
+    Setting(
+        "app.task.executor.process-environment",
+        (),
+        FOREIGN_VARIABLES,
+        "variables of the worker's environment that such a process gets, beside a few harmless ones (`PATH`, `LANG`, ...)",
+    ),
 )
 
 _SCHEDULER = (
@@ -144,6 +160,16 @@ _TASKS = (
         duration(1_000, 3_600_000),
         "a worker whose beat stands still for so long is lost",
     ),
+    Setting(
+        "app.task.worker.labels", (), LABELS, "labels of a worker, which the `requiredLabels` of definitions ask for"
+    ),
+    Setting(
+        "app.task.shell.enabled",
+        False,
+        BOOLEAN,
+        "whether a worker has the handler `shell`: definitions then run programs as the worker's user",
+    ),
+    Setting("app.task.shell.allow", (), PROGRAMS, "programs that `shell` may run; empty = any"),
 )
 
 _ADDRESSES = (

@@ -137,6 +137,12 @@ PORT = integer(1, 65_535)
 PORT_OR_ANY = integer(0, 65_535)
 HOST_PORTS = names(r"[^\s:/@]+:\d{1,5}|\[[0-9a-fA-F:]+\]:\d{1,5}", "host:port")
 QUEUES = names(r"[a-z0-9._-]{1,64}", "a queue name ([a-z0-9._-], at most 64)")
+LABELS = names(r"[^=\s]{1,63}=.{0,255}", "a label key=value (key at most 63 characters, value at most 255)")
+PROGRAMS = names(r"\S{1,4096}", "a path, or a name on PATH")
+FOREIGN_VARIABLES = names(
+    r"(?!(?i:APP_TASK_|MYSQL_|NACOS_|REDIS_|TASKSERVICE_))[A-Za-z_][A-Za-z0-9_]{0,254}",
+    "the name of a variable that is none of this service's own settings",
+)
 REDIS_URL = url(r"(rediss?|unix)://\S+", "a URL such as redis://:password@host:6379/0")
 MYSQL_URL = url(r"mysql://\S+", "a URL such as mysql://user:password@host:3306/database")
 HTTP_URL = url(r"https?://\S+", "a URL such as http://127.0.0.1:8084")

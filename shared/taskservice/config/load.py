@@ -17,6 +17,7 @@ from taskservice.config.settings import (
     RedisSettings,
     SchedulerSettings,
     Settings,
+    WorkerSettings,
     mysql_from_url,
 )
 
@@ -49,6 +50,7 @@ def settings_from(values: Effective) -> Settings:
         mysql=_mysql(values),
         scheduler=_scheduler(values),
         executor=_executor(values),
+        worker=_worker(values),
         api=ApiSettings(
             host=values.get("app.task.api.host", str),
             port=values.get("app.task.api.port", int),
@@ -80,12 +82,23 @@ def _scheduler(values: Effective) -> SchedulerSettings:
     )
 
 
+def _worker(values: Effective) -> WorkerSettings:
+    labels = cast("tuple[str, ...]", values.optional("app.task.worker.labels"))
+    shell_allow = cast("tuple[str, ...]", values.optional("app.task.shell.allow"))
+    return WorkerSettings(
+        labels={key: value for key, _, value in (label.partition("=") for label in labels)},
+        shell_allow=shell_allow if values.get("app.task.shell.enabled", bool) else None,
+    )
+
+
 def _executor(values: Effective) -> ExecutorSettings:
     return ExecutorSettings(
         core_pool_size=values.get("app.task.executor.core-pool-size", int),
         max_pool_size=values.get("app.task.executor.max-pool-size", int),
         queue_capacity=values.get("app.task.executor.queue-capacity", int),
         async_slots=values.get("app.task.executor.async-slots", int),
+        process_slots=cast("int | None", values.optional("app.task.executor.process-slots")),
+        process_environment=cast("tuple[str, ...]", values.optional("app.task.executor.process-environment")),
     )
 
 

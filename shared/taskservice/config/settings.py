@@ -87,6 +87,19 @@ class ExecutorSettings:
     queue_capacity: int
     """Upper bound of a worker's prefetch."""
     async_slots: int
+    process_slots: int | None = None
+    """Processes at once; None = the number of cores, at least 2."""
+    process_environment: tuple[str, ...] = ()
+    """Variables of the worker's environment that they get."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerSettings:
+    """What a worker is for, and what it lets definitions do."""
+
+    labels: Mapping[str, str]
+    shell_allow: tuple[str, ...] | None
+    """Programs that `shell` may run, empty = any; None = there is no such handler."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +137,7 @@ class Settings:
     mysql: MysqlSettings
     scheduler: SchedulerSettings
     executor: ExecutorSettings
+    worker: WorkerSettings
     api: ApiSettings
     health: HealthSettings
     client: ClientSettings
