@@ -22,7 +22,7 @@ from taskservice.streams.bundle import RedisStreams
 from taskservice.streams.errors import StreamsError
 from taskservice.streams.keys import Keys
 from taskservice.streams.server_check import look_at, refusals
-from taskservice.telemetry import RefusedToStartError, run_service
+from taskservice.telemetry import RefusedToStartError, process_metrics, run_service
 
 DATABASE_LIMITS = Limits(connect_s=3.0, statement_s=10.0)
 DATABASE_CONNECTIONS = 8
@@ -67,7 +67,8 @@ async def serve(settings: Settings, host: str, port: int, stop: asyncio.Event) -
     )
     try:
         await _check_redis(settings, streams[0])
-        await _serve_with(parts, host, port, stop)
+        async with process_metrics(parts.metrics.registry, "api"):
+            await _serve_with(parts, host, port, stop)
     finally:
         for one in streams:
             await one.close()

@@ -1,7 +1,6 @@
 """/metrics."""
 
 from litestar import Response, get
-from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from taskservice.api.answering import no_parameters
 from taskservice.api.auth import Access
@@ -11,7 +10,8 @@ from taskservice.api.scheduler.facts import gather_facts
 
 @get("/metrics", access=Access.OPEN, operation_id="metrics", summary="Prometheus metrics", media_type="text/plain")
 async def metrics(request: ApiRequest) -> Response[bytes]:
-    """The leaders' words and this process' counters."""
+    """The leaders' words and this process' counters; as OpenMetrics for clients that accept it."""
     no_parameters(request)
-    text = request.parts.metrics.render(await gather_facts(request.parts))
-    return Response(text, headers={"Content-Type": CONTENT_TYPE_LATEST})
+    facts = await gather_facts(request.parts)
+    text, media_type = request.parts.metrics.render(facts, request.headers.get("accept", ""))
+    return Response(text, headers={"Content-Type": media_type})

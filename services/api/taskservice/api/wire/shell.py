@@ -50,7 +50,7 @@ class Shell:
     """The outermost layer.
 
     :param inner: the router. :param random_bytes: as many unpredictable bytes as it is asked for.
-    :param observe: told method, status and duration in ms of each request.
+    :param observe: told method, status, duration in ms, route template and problem of each request.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Shell:
         inner: Any,
         clock: Clock,
         random_bytes: Callable[[int], bytes],
-        observe: Callable[[str, int, int], None],
+        observe: Callable[[str, int, int, str, str], None],
     ) -> None:
         self.inner = inner
         self._clock = clock
@@ -91,7 +91,7 @@ class Shell:
             await self.inner(scope, receive, send_with_headers)
         finally:
             duration_ms = self._clock.monotonic_ms() - begin
-            self._observe(method, status, duration_ms)
+            self._observe(method, status, duration_ms, str(scope.get("path_template") or ""), facts.problem)
             _access.info(
                 "request",
                 method=method,
