@@ -10,9 +10,12 @@ import msgspec
 
 from taskservice.api.ports import (
     CheckpointRow,
+    CommandFilter,
     CommandRow,
     DefinitionFilter,
     DefinitionRow,
+    EventSegment,
+    InstanceFacts,
     InstanceFilter,
     InstanceRow,
     KeyRecord,
@@ -23,9 +26,11 @@ from taskservice.api.ports import (
 )
 from taskservice.domain.logs import LOG_LEVELS
 from taskservice.domain.state import Definition, Instance, InstanceStatus
+from taskservice.storage.archive import ArchivedEvent, pack_events
 
 TENANT = "default"
 OTHER = "other"
+INSTALLATION = "0b9c1a52-c85e-11f0-9d3e-0242ac120002"
 CALLERS = {
     "viewer": (TENANT, "VIEWER", False),
     "operator": (TENANT, "OPERATOR", False),
@@ -47,6 +52,7 @@ class MemoryReads:
     down: bool = False
     calls: list[str] = field(default_factory=list)
     position: int = 0
+    cursor: str = "0-0"
     stopped_at: int | None = None
     kept_definitions: dict[str, Definition] = field(default_factory=dict)
     kept_instances: dict[str, Instance] = field(default_factory=dict)
@@ -56,6 +62,8 @@ class MemoryReads:
     lines: list[LogRow] = field(default_factory=list)
     kept_tenants: list[TenantRow] = field(default_factory=list)
     revoked: set[str] = field(default_factory=set)
+    archived: list[list[tuple[int, ArchivedEvent]]] = field(default_factory=list)
+    """Segments: the time of decision and the entry of each event."""
 
     async def _ask(self, what: str) -> None:
         self.calls.append(what)
@@ -83,11 +91,29 @@ class MemoryReads:
 
     async def checkpoint(self, partition: int) -> CheckpointRow:
         await self._ask("checkpoint")
-        return CheckpointRow(partition=partition, position=self.position, epoch=1, stopped_at=self.stopped_at)
+        return CheckpointRow(
+            partition=partition, position=self.position, cursor=self.cursor, epoch=1, stopped_at=self.stopped_at
+        )
 
     async def commands(self, ids: Sequence[str]) -> Mapping[str, CommandRow]:
         await self._ask("commands")
         return {one: self.kept_commands[one] for one in ids if one in self.kept_commands}
+
+    async def commands_page(
+        self, tenant_id: str, wanted: CommandFilter, after: str | None, limit: int
+    ) -> Sequence[CommandRow]:
+        await self._ask("commands_page")
+        found = [
+            row
+            for row in self.kept_commands.values()
+            if row.tenant_id == tenant_id
+            and (not wanted.statuses or row.status in wanted.statuses)
+            and (wanted.actor is None or (row.actor is not None and row.actor.id == wanted.actor))
+            and (wanted.submitted_from is None or row.submitted_at >= wanted.submitted_from)
+            and (wanted.submitted_to is None or row.submitted_at < wanted.submitted_to)
+            and (after is None or row.id < after)
+        ]
+        return sorted(found, key=lambda row: row.id, reverse=True)[:limit]
 
     async def definitions_by_id(self, ids: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], DefinitionRow]:
         await self._ask("definitions_by_id")
@@ -148,6 +174,45 @@ class MemoryReads:
             and (after is None or (line.attempt, line.sequence) > after)
         ]
         return lines[:limit]
+
+    async def installation_id(self) -> str:
+        await self._ask("installation_id")
+        return INSTALLATION
+
+    async def event_segments(self, partition: int, after: int, most: int) -> Sequence[EventSegment]:
+        await self._ask("event_segments")
+        return [
+            pack_events(
+                partition,
+                [entry for _, entry in segment],
+                first_ts=segment[0][0],
+                last_ts=segment[-1][0],
+                previous_sha256="0" * 64,
+            )
+            for segment in self.archived
+            if segment[-1][1].position > after
+        ][:most]
+
+    async def position_before(self, partition: int, instant: int, head: int) -> int:
+        await self._ask("position_before")
+        assert partition >= 0
+        entries = [entry for segment in self.archived for entry in segment]
+        return max((entry.position for ts, entry in entries if ts < instant), default=0)
+
+    async def instance_facts(self, tenant_id: str, ids: Sequence[str]) -> Mapping[str, InstanceFacts]:
+        await self._ask("instance_facts")
+        kept = [self.kept_instances[one] for one in ids if one in self.kept_instances]
+        return {
+            one.id: InstanceFacts(
+                definition_id=one.definition_id,
+                definition_version=one.definition_version,
+                command_id=one.command_id,
+                traceparent=one.traceparent,
+                retried_at=one.retried_at,
+            )
+            for one in kept
+            if one.tenant_id == tenant_id
+        }
 
     def _row(self, one: Definition) -> DefinitionRow:
         last = self.kept_instances.get(one.last_instance_id)

@@ -17,7 +17,7 @@ from tests.api.reads import TENANT, MemoryReads, key_of
 
 from taskservice.api.app import create_app
 from taskservice.api.metrics import Metrics
-from taskservice.api.parts import Parts, Patience
+from taskservice.api.parts import FollowTimes, Parts, Patience
 from taskservice.api.ports import (
     CommandRow,
 )
@@ -28,23 +28,24 @@ from taskservice.domain.agenda.windows import Window
 from taskservice.domain.commands import decode_command
 from taskservice.domain.decide import Arbiter, InboxItem
 from taskservice.domain.decide.arbiter import Resign, Unfinished
-from taskservice.domain.decide.draft import Batch
 from taskservice.domain.definition.spec import DefinitionSpec
 from taskservice.domain.dispatch import stream_suffix
-from taskservice.domain.event_codec import decode_event
+from taskservice.domain.event_codec import decode_event, encode_event
 from taskservice.domain.evolve import evolve
 from taskservice.domain.state import Journal, State
 from taskservice.domain.status import PartitionStatus, encode_status
 from taskservice.domain.workers import HandlerInfo, WorkerInfo, encode_worker
+from taskservice.storage.archive import ArchivedEvent
 from taskservice.streams.batches import Beat
 from taskservice.streams.keys import Keys
 from taskservice.streams.memory import MemoryServer, MemoryStreams
 
 PREFIX = "/api/v1/tasks"
 __all__ = ["PREFIX", "TENANT", "Leader", "MemoryReads", "Scene", "definition", "key_of", "new_scene", "running"]
-OPEN = ("/api/", "/health/", "/metrics", "/problems/", "/openapi.json", "/nowhere")
+OPEN = ("/api/", "/health/", "/metrics", "/problems", "/schemas", "/docs", "/openapi.json", "/nowhere")
 """Paths that `Scene.call` leaves as they are."""
 QUICK = Patience(looks_ms=(20, 60, 150), read_ms=150)
+FOLLOWING = FollowTimes(look_ms=5, idle_ms=10, settle_ms=30, heartbeat_ms=50)
 
 
 class Leader:
@@ -58,7 +59,7 @@ class Leader:
         self.hints = True
         self.outcomes: list[Any] = []
         self._cursor = "0-0"
-        self._unprojected: list[tuple[int, Any]] = []
+        self._unprojected: list[ArchivedEvent] = []
         self.state = State(partition=0, journal=Journal())
         self._known: set[str] = set()
         self._take_over()
@@ -76,6 +77,9 @@ class Leader:
             tzdata="2026b",
         )
         evolve(self.state, started, self.state.epoch + 1, self.state.position + 1)
+        self._unprojected.append(
+            ArchivedEvent(self.state.epoch, self.state.position, encode_event(started), self._cursor)
+        )
         self.arbiter = Arbiter(self.state, self._known, restart_horizon=(restart_horizon, 9))
 
     async def run(self) -> None:
@@ -119,7 +123,10 @@ class Leader:
 
     def _collect(self) -> None:
         for batch in self.arbiter.take_batches():
-            self._unprojected.extend(_events(batch))
+            self._unprojected.extend(
+                ArchivedEvent(batch.epoch, batch.first_position + index, data, None)
+                for index, data in enumerate(batch.events)
+            )
 
     def _now(self) -> int:
         return self.streams.backing.clock.now_ms()
@@ -128,7 +135,8 @@ class Leader:
         """Bring the rows up to the log, and tell which commands can be read."""
         if not self.projects:
             return
-        done, self._unprojected = self._unprojected, []
+        entries, self._unprojected = self._unprojected, []
+        done = [(entry, decode_event(entry.event)) for entry in entries]
         state, reads = self.state, self.reads
         journal = state.journal
         assert journal is not None
@@ -140,9 +148,15 @@ class Leader:
             reads.kept_instances[instance.id] = copied
         journal.definitions.clear()
         journal.instances.clear()
-        reads.position = state.position
+        reads.position, reads.cursor = state.position, self._cursor
         reads.stopped_at = state.scheduler.stopped_at
-        decided = [self._command_row(position, event) for position, event in done if event.outcome]
+        if done:
+            reads.archived.append([(event.ts, entry) for entry, event in done])
+        decided = [
+            self._command_row(entry.position, event)
+            for entry, event in done
+            if isinstance(event, e.Event) and event.outcome
+        ]
         for row in decided:
             reads.kept_commands[row.id] = row
         if decided and self.hints:
@@ -185,10 +199,6 @@ class Leader:
             "stopped_at": self.state.scheduler.stopped_at,
         }
         await self.streams.status.write(encode_status(PartitionStatus(**(given | members))))
-
-
-def _events(batch: Batch) -> list[tuple[int, Any]]:
-    return [(batch.first_position + index, decode_event(data)) for index, data in enumerate(batch.events)]
 
 
 @dataclass
@@ -256,6 +266,7 @@ def new_scene(partitions: int = 1) -> Scene:
         metrics=Metrics(),
         version="0.0",
         patience=QUICK,
+        follow_times=FOLLOWING,
     )
     leader_streams = MemoryStreams(server, keys)
     streams = parts.streams[0]

@@ -35,6 +35,18 @@ class KeyRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     created_at: int = 0
 
 
+class KeySummary(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """An API key as people may see it; `revoked_at` null = valid."""
+
+    id: str
+    tenant_id: str
+    role: Role
+    platform: bool
+    name: str
+    created_at: int
+    revoked_at: int | None
+
+
 class NewKey(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An API key that was just made; the only moment at which `key` is known."""
 
@@ -162,6 +174,15 @@ class InstanceFilter(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     failure_reason: str | None = None
     fire_from: int | None = None
     fire_to: int | None = None
+
+
+class CommandFilter(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """All that are given must hold; `submitted_from` ≤ submittedAt < `submitted_to`. `actor` is an id."""
+
+    statuses: tuple[CommandStatus, ...] = ()
+    actor: str | None = None
+    submitted_from: int | None = None
+    submitted_to: int | None = None
 
 
 class LogFilter(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -7,7 +7,7 @@ from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.router import Router
 
 from taskservice.api.auth import Access, authenticate, authorize
-from taskservice.api.commands.routes import get_command
+from taskservice.api.commands.routes import get_command, list_commands
 from taskservice.api.definitions.preview import preview
 from taskservice.api.definitions.reads import get_definition, list_definitions
 from taskservice.api.definitions.triggering import trigger_definition
@@ -19,11 +19,12 @@ from taskservice.api.definitions.writes import (
     patch_definition,
     replace_definition,
 )
+from taskservice.api.events.routes import list_events, list_instance_events
 from taskservice.api.failing import HANDLERS
 from taskservice.api.instances.logs import list_logs
 from taskservice.api.instances.routes import get_instance, list_instances
 from taskservice.api.instances.writes import cancel_instance, retry_instance
-from taskservice.api.open.documents import get_openapi, get_problem_kind
+from taskservice.api.open.documents import ROUTES as DOCUMENT_ROUTES
 from taskservice.api.open.health import live, ready
 from taskservice.api.open.metrics import metrics
 from taskservice.api.open.openapi import Document
@@ -31,9 +32,10 @@ from taskservice.api.parts import PREFIX, ApiRequest, Parts
 from taskservice.api.ports import KeyRecord
 from taskservice.api.scheduler.routes import get_status, list_running, restart, start, stop
 from taskservice.api.wire.accept import accepts
-from taskservice.api.wire.body import MAX_BODY_BYTES
+from taskservice.api.wire.body import JSON, MAX_BODY_BYTES
 from taskservice.api.wire.problems import MEDIA_TYPE, ProblemError
 from taskservice.api.wire.shell import Shell, facts_of
+from taskservice.api.workers.routes import list_workers
 
 TENANT_ROUTES: tuple[HTTPRouteHandler, ...] = (
     create_definition,
@@ -51,14 +53,18 @@ TENANT_ROUTES: tuple[HTTPRouteHandler, ...] = (
     cancel_instance,
     retry_instance,
     list_logs,
+    list_instance_events,
+    list_events,
     get_status,
     list_running,
     stop,
     start,
     restart,
+    list_commands,
     get_command,
+    list_workers,
 )
-OPEN_ROUTES: tuple[HTTPRouteHandler, ...] = (live, ready, metrics, get_problem_kind, get_openapi)
+OPEN_ROUTES: tuple[HTTPRouteHandler, ...] = (live, ready, metrics, *DOCUMENT_ROUTES)
 
 
 async def guard(
@@ -77,8 +83,9 @@ async def guard(
     facts.tenant_id, facts.key_id = identity.tenant_id, identity.id
     connection.scope["user"] = identity
     authorize(identity, access if isinstance(access, Access) else None)
-    if not accepts(connection.headers.get("accept"), ("application/json", MEDIA_TYPE)):
-        raise ProblemError("not-acceptable", "This resource is application/json.")
+    produces = handler.opt.get("produces", JSON)
+    if not accepts(connection.headers.get("accept"), (*produces, MEDIA_TYPE)):
+        raise ProblemError("not-acceptable", f"This resource is {' or '.join(produces)}.")
 
 
 def create_app(parts: Parts) -> Shell:

@@ -64,6 +64,7 @@ async def serve(settings: Settings, host: str, port: int, stop: asyncio.Event) -
         tenants=TenantBook(reads, queues=settings.api.tenant_queues, time_zone=settings.scheduler.time_zone),
         metrics=Metrics(),
         version=version("taskservice"),
+        stopping=stop,
     )
     try:
         await _check_redis(settings, streams[0])

@@ -1,7 +1,7 @@
 """What handlers work with: the parts that main.py puts together, and the request that knows them."""
 
+import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from functools import partial
 from typing import Any
 
 import msgspec
@@ -10,12 +10,13 @@ from litestar.datastructures import State
 
 from taskservice.api.auth import KeyRing
 from taskservice.api.coalesce import Coalesced
+from taskservice.api.followers import Followers
 from taskservice.api.metrics import Metrics
 from taskservice.api.ports import CheckpointRow, DefinitionRow, InstanceRow, KeyRecord, ReadModel
 from taskservice.api.tenants import TenantBook
 from taskservice.api.wire.problems import not_found
 from taskservice.api.wire.shell import RequestFacts, facts_of
-from taskservice.api.workers import read_workers
+from taskservice.api.workers.roster import WorkerRoster
 from taskservice.api.writes.backlog import Backlog
 from taskservice.api.writes.decisions import Decisions
 from taskservice.api.writes.gateway import Gateway
@@ -24,7 +25,6 @@ from taskservice.domain.definition.spec import DefinitionSpec
 from taskservice.domain.ids import is_uuid, partition_of, uuid7
 from taskservice.domain.state import Instance
 from taskservice.domain.workers import WorkerInfo
-from taskservice.streams.errors import StreamsError
 from taskservice.streams.ports import Streams
 
 PREFIX = "/api/v1/tasks"
@@ -41,6 +41,21 @@ class Patience(msgspec.Struct, frozen=True, kw_only=True):
     read_ms: int = 5_000
 
 
+class FollowTimes(msgspec.Struct, frozen=True, kw_only=True):
+    """How often a stream looks for what is new.
+
+    `look_ms`: between looks while there are lines; it grows by half to `idle_ms` while there are none.
+    `settle_ms`: how long an ended instance must have said nothing: its worker sends the lines before the end, but the
+    two come by different streams. `heartbeat_ms`: a comment in between, so that proxies don't cut the silence.
+    """
+
+    look_ms: int = 300
+    idle_ms: int = 2_000
+    settle_ms: int = 1_500
+    heartbeat_ms: int = 15_000
+
+
+FOLLOW_TIMES = FollowTimes()
 PATIENT = Patience()
 MAX_SPECS = 2_000
 
@@ -50,6 +65,7 @@ class Parts:
 
     :param streams: by partition. :param backlogs: by partition.
     :param random_bytes: as many unpredictable bytes as it is asked for.
+    :param stopping: set when this process ends: streams end with it.
     """
 
     def __init__(
@@ -63,6 +79,8 @@ class Parts:
         metrics: Metrics,
         version: str,
         patience: Patience = PATIENT,
+        follow_times: FollowTimes = FOLLOW_TIMES,
+        stopping: asyncio.Event | None = None,
     ) -> None:
         self.reads = reads
         self.streams = tuple(streams)
@@ -73,6 +91,9 @@ class Parts:
         self.metrics = metrics
         self.keys = KeyRing(reads, clock)
         self.patience = patience
+        self.follow_times = follow_times
+        self.stopping = stopping or asyncio.Event()
+        self.followers = Followers()
         self.decisions = Decisions(reads, patience.looks_ms)
         self.backlogs = tuple(
             Backlog(partition=number, reads=reads, status=one.status, clock=clock)
@@ -83,9 +104,10 @@ class Parts:
         )
         self.definitions: Coalesced[tuple[str, str], DefinitionRow] = Coalesced(reads.definitions_by_id)
         self.instances: Coalesced[tuple[str, str], InstanceRow] = Coalesced(reads.instances_by_id)
+        self._installation_id: str | None = None
         self._specs: dict[tuple[str, int], DefinitionSpec] = {}
         self.active: Coalesced[str, int] = Coalesced(reads.active_by_definition)
-        self._workers: Coalesced[int, tuple[WorkerInfo, ...]] = Coalesced(partial(read_workers, self.streams))
+        self.roster = WorkerRoster(self.streams, clock)
         self.checkpoints: Coalesced[int, CheckpointRow] = Coalesced(self._read_checkpoints)
 
     def background(self) -> list[Coroutine[Any, Any, None]]:
@@ -93,6 +115,7 @@ class Parts:
         return [
             self.keys.run(),
             self.tenants.run(),
+            self.roster.run(),
             *(backlog.run() for backlog in self.backlogs),
             *(self.decisions.listen(one.decided) for one in self.streams),
         ]
@@ -108,6 +131,15 @@ class Parts:
     def new_id(self) -> str:
         """A UUIDv7 of now."""
         return uuid7(self.clock.now_ms(), self.random_bytes(10))
+
+    async def installation_id(self) -> str:
+        """The id of this installation; it never changes.
+
+        :raises StorageDown: it was never read, and can't be now.
+        """
+        if self._installation_id is None:
+            self._installation_id = await self.reads.installation_id()
+        return self._installation_id
 
     async def checkpoint(self, tenant_id: str) -> CheckpointRow:
         """How far the read model of a tenant's partition is, asked now.
@@ -165,10 +197,7 @@ class Parts:
 
     async def workers(self, tenant_id: str) -> tuple[WorkerInfo, ...] | None:
         """Every worker of a tenant's partition; None when Redis does not answer now."""
-        try:
-            return await self._workers.get(self.partition(tenant_id))
-        except StreamsError:
-            return None
+        return await self.roster.of(self.partition(tenant_id))
 
     async def _read_checkpoints(self, partitions: tuple[int, ...]) -> dict[int, CheckpointRow]:
         return {partition: await self.reads.checkpoint(partition) for partition in partitions}

@@ -7,10 +7,13 @@ Instants are milliseconds since the epoch, `limit` is the number of rows at most
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from taskservice.domain.public_events import InstanceFacts
 from taskservice.domain.state import InstanceStatus
+from taskservice.storage.archive import EventSegment
 from taskservice.storage.errors import Unavailable as StorageDown
 from taskservice.storage.rows import (
     CheckpointRow,
+    CommandFilter,
     CommandRow,
     DefinitionFilter,
     DefinitionRow,
@@ -24,9 +27,12 @@ from taskservice.storage.rows import (
 
 __all__ = [
     "CheckpointRow",
+    "CommandFilter",
     "CommandRow",
     "DefinitionFilter",
     "DefinitionRow",
+    "EventSegment",
+    "InstanceFacts",
     "InstanceFilter",
     "InstanceRow",
     "KeyRecord",
@@ -55,6 +61,12 @@ class ReadModel(Protocol):
 
     async def commands(self, ids: Sequence[str]) -> Mapping[str, CommandRow]:
         """Those of these commands that are decided and projected."""
+        ...
+
+    async def commands_page(
+        self, tenant_id: str, wanted: CommandFilter, after: str | None, limit: int
+    ) -> Sequence[CommandRow]:
+        """Decided ones, newest first, with an id below `after`."""
         ...
 
     async def definitions_by_id(self, ids: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], DefinitionRow]:
@@ -97,4 +109,23 @@ class ReadModel(Protocol):
         self, tenant_id: str, instance_id: str, wanted: LogFilter, after: tuple[int, int] | None, limit: int
     ) -> Sequence[LogRow]:
         """Lines of an instance by (attempt, sequence), beyond `after`."""
+        ...
+
+    async def installation_id(self) -> str:
+        """The one id of this installation."""
+        ...
+
+    async def event_segments(self, partition: int, after: int, most: int) -> Sequence[EventSegment]:
+        """The archived segments that hold something after a position, in order; of every tenant."""
+        ...
+
+    async def position_before(self, partition: int, instant: int, head: int) -> int:
+        """A position before everything decided at `instant` or later, at most a segment before it.
+
+        :param head: the last position.
+        """
+        ...
+
+    async def instance_facts(self, tenant_id: str, ids: Sequence[str]) -> Mapping[str, InstanceFacts]:
+        """What the events of these instances don't repeat."""
         ...

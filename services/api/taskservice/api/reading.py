@@ -52,6 +52,23 @@ async def begin_read(request: ApiRequest, query: Query) -> Reading:
         await asyncio.sleep(LOOK_EVERY_MS / 1000)
 
 
+async def live_read_headers(request: ApiRequest, query: Query) -> dict[str, str]:
+    """Finish the query of a read that is not of the read model; it waits for a `minPosition` as every read does.
+
+    Without one it needs no database: `Task-Position` is then as it was half a second ago, and not there before the
+    database was read once.
+
+    :raises ProblemError: faulty parameters; `read-model-behind`.
+    :raises StorageDown: a `minPosition` was asked for, and the database can't be read.
+    """
+    if query.has("minPosition"):
+        return (await begin_read(request, query)).headers
+    query.integer("minPosition", 0, 0, MAX_INT64)
+    query.finish()
+    last = request.parts.backlog(request.tenant_id).last
+    return {} if last.checkpoint is None else Reading(last.checkpoint, last.lag_ms).headers
+
+
 def read_limit(query: Query) -> int:
     """`limit`: 1 to 500, 50 by default."""
     return query.integer("limit", DEFAULT_LIMIT, 1, MAX_LIMIT)

@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from typing import Final
 
 from taskservice.clock import Clock, SystemClock
+from taskservice.domain.public_events import InstanceFacts
 from taskservice.domain.state import InstanceStatus
-from taskservice.storage import checkpoints, keys
+from taskservice.storage import checkpoints, keys, tenants
+from taskservice.storage.archive import EventSegment
 from taskservice.storage.database import Database
-from taskservice.storage.queries import commands, definitions, instances, logs
+from taskservice.storage.queries import commands, definitions, events, instances, logs
 from taskservice.storage.rows import (
     CheckpointRow,
+    CommandFilter,
     CommandRow,
     DefinitionFilter,
     DefinitionRow,
@@ -40,7 +43,7 @@ class ReadModel:
 
     async def tenants(self) -> list[TenantRow]:
         """Every tenant."""
-        return await keys.load_tenants(self._database)
+        return await tenants.load_tenants(self._database)
 
     async def checkpoint(self, partition: int) -> CheckpointRow:
         """How far the tables are; position 0 before the first event."""
@@ -49,6 +52,12 @@ class ReadModel:
     async def commands(self, ids: Sequence[str]) -> dict[str, CommandRow]:
         """Those of these commands that are decided and projected, of every tenant."""
         return await commands.by_id(self._database, ids)
+
+    async def commands_page(
+        self, tenant_id: str, wanted: CommandFilter, after: str | None, limit: int
+    ) -> list[CommandRow]:
+        """Decided commands, newest first, with an id below `after`."""
+        return await commands.page(self._database, tenant_id, wanted, after, limit)
 
     async def definitions_by_id(self, ids: Sequence[tuple[str, str]]) -> dict[tuple[str, str], DefinitionRow]:
         """Definitions by (tenant, id), deleted ones too."""
@@ -97,3 +106,19 @@ class ReadModel:
     ) -> list[LogRow]:
         """Lines of an instance by (attempt, sequence), beyond `after`."""
         return await logs.page(self._database, tenant_id, instance_id, wanted, after, limit)
+
+    async def installation_id(self) -> str:
+        """The one id of this installation."""
+        return await events.installation_id(self._database)
+
+    async def event_segments(self, partition: int, after: int, most: int) -> list[EventSegment]:
+        """The archived segments that hold something after a position, in order; of every tenant."""
+        return await events.segments(self._database, partition, after, most)
+
+    async def position_before(self, partition: int, instant: int, head: int) -> int:
+        """A position before everything decided at `instant` or later, at most a segment before it."""
+        return await events.position_before(self._database, partition, instant, head)
+
+    async def instance_facts(self, tenant_id: str, ids: Sequence[str]) -> dict[str, InstanceFacts]:
+        """What the events of these instances don't repeat; foreign and unknown ones are left out."""
+        return await events.instance_facts(self._database, tenant_id, ids)

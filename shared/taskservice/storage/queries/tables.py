@@ -32,6 +32,11 @@ logs = sa.table(
     *map(sa.column, ("id", "tenant_id", "task_instance_id", "log_level", "log_message", "log_time", "attempt")),
     *map(sa.column, ("sequence", "execution_node")),
 )
+commands = sa.table(
+    "task_commands",
+    *map(sa.column, ("id", "tenant_id", "command_type", "status", "submitted_at", "decided_at", "position")),
+    *map(sa.column, ("actor_type", "actor_id", "resource", "problem")),
+)
 
 _DIALECT: Any = mysql.dialect(paramstyle="pyformat")
 

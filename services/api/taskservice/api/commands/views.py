@@ -1,6 +1,6 @@
 """A command as the contract shows it."""
 
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import msgspec
 
@@ -8,7 +8,10 @@ from taskservice.api.ports import CommandRow
 from taskservice.api.wire.problems import Problem
 from taskservice.api.writes.outcomes import rejection
 from taskservice.domain.events import Actor
+from taskservice.domain.ids import time_of
 from taskservice.domain.instant_text import rfc3339
+
+CommandState: TypeAlias = Literal["PENDING", "ACCEPTED", "REJECTED"]
 
 
 class CommandView(msgspec.Struct, kw_only=True, rename="camel"):
@@ -16,7 +19,7 @@ class CommandView(msgspec.Struct, kw_only=True, rename="camel"):
 
     id: str
     type: str | None
-    status: Literal["PENDING", "ACCEPTED", "REJECTED"]
+    status: CommandState
     submitted_at: str
     decided_at: str | None
     position: int | None
@@ -40,13 +43,18 @@ def command_view(row: CommandRow, request_id: str) -> CommandView:
     )
 
 
-def pending_view(command_id: str, command_type: str | None, actor: Actor | None) -> CommandView:
-    """One whose outcome can't be read yet. `type` and `actor` are null when only its id is known."""
+def pending_view(
+    command_id: str, command_type: str | None, actor: Actor | None, submitted_at: int | None = None
+) -> CommandView:
+    """One whose outcome can't be read yet. `type` and `actor` are null when only its id is known.
+
+    :param submitted_at: None = as its id says.
+    """
     return CommandView(
         id=command_id,
         type=command_type,
         status="PENDING",
-        submitted_at=rfc3339(int(command_id.replace("-", "")[:12], 16)),  # the time in a UUIDv7
+        submitted_at=rfc3339(time_of(command_id) if submitted_at is None else submitted_at),
         decided_at=None,
         position=None,
         actor=actor,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from taskservice.api.definitions.views import DefinitionView, definition_view
 from taskservice.api.parts import ApiRequest
 from taskservice.api.ports import DefinitionRow
-from taskservice.api.workers import handlers_for
+from taskservice.api.workers.roster import handlers_for
 
 
 async def describe_all(request: ApiRequest, rows: Sequence[DefinitionRow]) -> list[DefinitionView]:

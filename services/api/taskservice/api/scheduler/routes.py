@@ -9,6 +9,7 @@ from taskservice.api.auth import Access
 from taskservice.api.commands.views import CommandView
 from taskservice.api.instances.routes import InstancePage, instance_page
 from taskservice.api.parts import ApiRequest
+from taskservice.api.reading import live_read_headers
 from taskservice.api.scheduler.facts import gather_facts
 from taskservice.api.scheduler.views import StatusView, status_view
 from taskservice.api.wire.body import json_object, refuse_unknown
@@ -22,8 +23,8 @@ from taskservice.domain.schedule.zones import tzdata_version
 @get("/scheduler/status", access=Access.VIEWER, operation_id="getSchedulerStatus", summary="The scheduler's status")
 async def get_status(request: ApiRequest) -> Response[StatusView]:
     """Leader and lags for platform keys only."""
-    no_parameters(request)
-    return Response(await _status(request))
+    headers = await live_read_headers(request, Query(request.query_params.multi_items()))
+    return Response(await _status(request), headers=headers)
 
 
 @get("/scheduler/running", access=Access.VIEWER, operation_id="listRunning", summary="Instances that run now")

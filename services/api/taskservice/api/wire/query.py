@@ -24,6 +24,10 @@ class Query:
         self._asked: set[str] = set()
         self._errors: list[FieldError] = []
 
+    def has(self, name: str) -> bool:
+        """Whether it was given at all."""
+        return name in self._values
+
     def text(self, name: str, max_length: int = 200) -> str | None:
         """A text of 1 to `max_length` characters."""
         value = self._single(name)

@@ -28,9 +28,10 @@ _access = structlog.get_logger("taskservice.api.access")
 class RequestFacts:
     """What is known of a request beside its content. `tenant_id` and `key_id` are set once it is authenticated."""
 
-    __slots__ = ("key_id", "problem", "request_id", "tenant_id", "traceparent")
+    __slots__ = ("is_head", "key_id", "problem", "request_id", "tenant_id", "traceparent")
 
-    def __init__(self, request_id: str, traceparent: str) -> None:
+    def __init__(self, request_id: str, traceparent: str, *, is_head: bool = False) -> None:
+        self.is_head = is_head
         self.request_id = request_id
         self.traceparent = traceparent
         self.tenant_id = ""
@@ -50,7 +51,7 @@ class Shell:
     """The outermost layer.
 
     :param inner: the router. :param random_bytes: as many unpredictable bytes as it is asked for.
-    :param observe: told method, status, duration in ms, route template and problem of each request.
+    :param observe: told method, status, ms to the begin of the answer, route template and problem of each request.
     """
 
     def __init__(
@@ -73,15 +74,16 @@ class Shell:
         begin = self._clock.monotonic_ms()
         facts = self._facts(scope)
         status = 0
+        answered = begin
         method = scope["method"]
         scope["method"] = ROUTED_AS.get(method, method)
 
         async def send_with_headers(message: Message) -> None:
-            nonlocal status
+            nonlocal status, answered
             if message["type"] == "http.response.start":
                 if method == "OPTIONS" and message["status"] == 405:
                     message["status"], message["headers"] = 204, _only_allow(message["headers"])
-                status = message["status"]
+                status, answered = message["status"], self._clock.monotonic_ms()
                 message["headers"] = self._headers(list(message.get("headers", ())), facts)
             elif method == "HEAD" or status == 204:
                 message["body"] = b""
@@ -90,7 +92,7 @@ class Shell:
         try:
             await self.inner(scope, receive, send_with_headers)
         finally:
-            duration_ms = self._clock.monotonic_ms() - begin
+            duration_ms = (answered if status else self._clock.monotonic_ms()) - begin
             self._observe(method, status, duration_ms, str(scope.get("path_template") or ""), facts.problem)
             _access.info(
                 "request",
@@ -112,6 +114,7 @@ class Shell:
         facts = RequestFacts(
             request_id(given_id, self._clock.now_ms(), random_bytes[:16]),
             traceparent(given_trace, random_bytes[16:]),
+            is_head=scope["method"] == "HEAD",
         )
         scope.setdefault("state", {})[STATE_KEY] = facts
         return facts

@@ -1,0 +1,1 @@
+"""Events: what was decided, read from the archive by position."""

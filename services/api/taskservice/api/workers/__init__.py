@@ -1,0 +1,1 @@
+"""Workers: who serves, as their beats say."""

@@ -1,0 +1,1 @@
+SELECT id FROM installation WHERE number = 1
