@@ -53,6 +53,11 @@ class Block:
         return self.text.splitlines()[0] if self.text else ""
 
     @property
+    def first_command(self) -> str:
+        """The first line without its comment: what the list of commands that are not run knows a block by."""
+        return self.first_line.partition(" #")[0].strip()
+
+    @property
     def file_name(self) -> str | None:
         """The file that a Python block says it is, in its first line."""
         found = FILE_NAME.match(self.first_line)
