@@ -46,8 +46,13 @@ TABLE: dict[tuple[str, str], tuple[int, ...]] = {
     ("GET", "/health/live"): OPEN,
     ("GET", "/health/ready"): OPEN,
     ("GET", "/metrics"): OPEN,
+    ("GET", "/problems"): OPEN,
     ("GET", "/problems/{code}"): OPEN,
     ("GET", "/openapi.json"): OPEN,
+    ("GET", "/docs"): OPEN,
+    ("GET", "/schemas"): OPEN,
+    ("GET", "/schemas/{name}"): OPEN,
+    ("GET", "/schemas/events/{event_type}/{schema_version}"): OPEN,
 }
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", f"{PREFIX}/definitions"): definition(),
@@ -183,4 +188,7 @@ async def _resources(scene: Scene, *, failed: bool) -> dict[str, str]:
         "instance_id": instance["id"],
         "command_id": instance["commandId"],
         "code": "not-found",
+        "name": "definition",
+        "event_type": "InstanceScheduled",
+        "schema_version": "1",
     }

@@ -1,19 +1,12 @@
 """/health/live and /health/ready."""
 
-import msgspec
 from litestar import Response, get
 
 from taskservice.api.answering import no_parameters
 from taskservice.api.auth import Access
+from taskservice.api.open.contract.service_views import HealthView
 from taskservice.api.parts import ApiRequest
 from taskservice.streams.errors import StreamsError
-
-
-class HealthView(msgspec.Struct, kw_only=True):
-    """Up or down; `checks` names what was looked at."""
-
-    status: str
-    checks: dict[str, str]
 
 
 @get("/health/live", access=Access.OPEN, operation_id="live", summary="The process serves", sync_to_thread=False)

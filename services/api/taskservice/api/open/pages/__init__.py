@@ -1,0 +1,1 @@
+"""Pages for people: rendered here, from templates that load nothing, so that they work offline and run no script."""
