@@ -26,13 +26,18 @@ class ApiError(ClientError):
     """
 
     def __init__(self, problem: Problem) -> None:
-        faults = "".join(f"\n  {one.pointer or one.parameter or one.header}: {one.detail}" for one in problem.errors)
+        faults = "".join(f"\n  {one.place}: {one.detail}" for one in problem.errors)
         super().__init__(f"{problem.status} {problem.code}: {problem.detail}{faults}")
         self.problem = problem
 
+    @property
+    def code(self) -> str:
+        """The problem's code, such as `not-found`: what a program decides by."""
+        return self.problem.code
+
 
 class StillPendingError(ClientError):
-    """202: the command is accepted and will be decided.
+    """The command is accepted and will be decided; it was not within the client's patience.
 
     :ivar command_id: what to ask for under `/commands/`.
     """

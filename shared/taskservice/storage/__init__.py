@@ -11,7 +11,8 @@ Everything here works on MariaDB from 10.6 and MySQL 8 and 9 alike. Nothing outs
     loader        rows and checkpoint in one snapshot -> State
     queries/      what the api reads, as the structs of `rows`
     leases        epochs: the election's part in MySQL
-    keys          tenants and API keys
+    tenants       their rows
+    keys          API keys
     verify/       the proof that the tables equal the log
 
 Every instant is milliseconds since the epoch in Python and DATETIME(3) in UTC in a table.

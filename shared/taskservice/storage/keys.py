@@ -1,25 +1,19 @@
-"""Tenants and API keys. A key is 32 random bytes; only its sha256 is stored, so it is shown once and never again."""
+"""API keys. A key is 32 random bytes; only its sha256 is stored, so it is shown once and never again."""
 
 import hashlib
-import re
 import secrets
-from collections.abc import Sequence
-
-import msgspec
 
 from taskservice.clock import Clock, SystemClock
 from taskservice.domain.commands import Role
 from taskservice.domain.ids import uuid7
 from taskservice.storage.database import Database
 from taskservice.storage.errors import StorageError
-from taskservice.storage.literals import Value, ms_of
-from taskservice.storage.rows import KeyRecord, NewKey, TenantRow
+from taskservice.storage.literals import Value, ms_of, ms_or_none
+from taskservice.storage.rows import KeyRecord, KeySummary, NewKey
 from taskservice.storage.statements import statement
 
 PREFIX = "tsk_"
 _KEY_BYTES = 32
-_TENANT = re.compile(r"[A-Za-z0-9._-]{1,36}", re.ASCII)
-_decode_queues = msgspec.json.Decoder(tuple[str, ...]).decode
 
 
 class UnknownTenantError(StorageError):
@@ -29,32 +23,6 @@ class UnknownTenantError(StorageError):
 def sha256_of(key: str) -> str:
     """What is stored of a key: long and random, it needs no salt and no slow hash."""
     return hashlib.sha256(key.encode()).hexdigest()
-
-
-async def create_tenant(
-    pool: Database,
-    tenant_id: str,
-    name: str = "",
-    *,
-    queues: Sequence[str] | None = None,
-    time_zone: str | None = None,
-) -> bool:
-    """Make a tenant; an existing one stays as it is. Returns whether it was made.
-
-    :param tenant_id: 1–36 of `[A-Za-z0-9._-]`.
-    :param queues: the queues it may use; null = the deployment's.
-    :raises ValueError: for another id. :raises StorageError: the database can't be asked.
-    """
-    if not _TENANT.fullmatch(tenant_id):
-        raise ValueError(f"a tenant id is 1 to 36 of A-Z a-z 0-9 . _ -, not {tenant_id!r}")
-    values: dict[str, Value] = {
-        "id": tenant_id,
-        "name": name or tenant_id,
-        "queues": None if queues is None else msgspec.json.encode(queues).decode(),
-        "time_zone": time_zone,
-    }
-    async with pool.acquire() as connection:
-        return await connection.execute(statement("insert_tenant"), values) == 1
 
 
 async def create_key(
@@ -108,6 +76,25 @@ async def load_keys(pool: Database) -> list[KeyRecord]:
     ]
 
 
+async def list_keys(pool: Database) -> list[KeySummary]:
+    """Every key that ever was, oldest first, without what it could be known by.
+
+    :raises StorageError: the database can't be asked.
+    """
+    return [
+        KeySummary(
+            id=row[0],
+            tenant_id=row[1],
+            role=row[2],
+            platform=bool(row[3]),
+            name=row[4],
+            created_at=ms_of(row[5]),
+            revoked_at=ms_or_none(row[6]),
+        )
+        for row in await pool.fetch(statement("select_key_summaries"))
+    ]
+
+
 async def verify_key(pool: Database, key: str) -> KeyRecord | None:
     """Whose key this is, asked of the database; None for nobody's. Services cache `load_keys` instead.
 
@@ -115,14 +102,3 @@ async def verify_key(pool: Database, key: str) -> KeyRecord | None:
     """
     sha = sha256_of(key)
     return next((record for record in await load_keys(pool) if record.key_sha256 == sha), None)
-
-
-async def load_tenants(pool: Database) -> list[TenantRow]:
-    """Every tenant.
-
-    :raises StorageError: the database can't be asked.
-    """
-    return [
-        TenantRow(id=row[0], name=row[1], queues=None if row[2] is None else _decode_queues(row[2]), time_zone=row[3])
-        for row in await pool.fetch(statement("select_tenants"))
-    ]
