@@ -1,193 +1,227 @@
-"""`taskservice definitions`: show and apply definitions, over HTTP."""
+"""`taskservice definitions`: what is to be run, and when. Over HTTP."""
 
-import asyncio
-import json
-import secrets
-from contextlib import suppress
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, assert_never
+from typing import Any
 
 import click
 import msgspec
 
-from taskservice.cli.plan import Change, Create, Faulty, Step, Unchanged, keys_given_twice, may_match, plan_entry
-from taskservice.client import Client, ClientError, Definition, StillPendingError
-from taskservice.clock import SystemClock
-from taskservice.config import Settings, settings_options
+from taskservice.cli.apply import apply_entries, read_entries
+from taskservice.cli.asking import Asking, asks_service
+from taskservice.cli.completing import definition_argument
+from taskservice.cli.confirming import confirm, yes_option
+from taskservice.cli.examples import examples
+from taskservice.cli.exit_codes import CommandFailed, ExitCode
+from taskservice.cli.limiting import limit_options, up_to
+from taskservice.cli.plan import Faulty
+from taskservice.cli.references import definition_of
+from taskservice.cli.views import DEFINITIONS, definition_rows
+from taskservice.cli.watching import watch_run
+from taskservice.client import Definition
 
-MOST_SHOWN = 120
-PATIENCE = 6
-"""How often an outcome is waited for, 5 s each."""
+SCHEDULE_TYPES = ("CRON", "FIXED_RATE", "FIXED_DELAY", "ONCE")
+MOST_TRIGGERED = 1_000
 
 
 @click.group("definitions")
 def command() -> None:
-    """Definitions: what is to be run, and when."""
+    """Definitions: what is to be run, and when.
+
+    DEFINITION is an id, the beginning of one (8 digits at least), a key, or key:KEY.
+    """
 
 
-@command.command("apply")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@command.command(
+    "apply",
+    epilog=examples(
+        "taskservice definitions apply examples/definitions.json --dry-run",
+        "taskservice definitions apply definitions.json",
+        "taskservice definitions list --json | jq -s . | taskservice definitions apply -",
+    ),
+)
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
 @click.option("--dry-run", is_flag=True, help="show what would change and change nothing")
-@settings_options
-def apply(settings: Settings, file: Path, *, dry_run: bool) -> None:
+@asks_service
+async def apply(ask: Asking, file: Path, *, dry_run: bool) -> None:
     """Make the definitions of FILE exist as they stand there.
 
-    FILE is a JSON array of definitions, or an object with them under `definitions`. An entry is matched by its `key`;
-    one without a key by taskName, taskHandler and scheduleType among those without a key. Members that an entry leaves
-    out get their defaults. ${TASKSERVICE_URL} is the service's address; ${NOW}, ${NOW+10s} are resolved when the
-    definition is made or changed otherwise. What the file does not name is left alone.
+    FILE (- = standard input) is a JSON array of definitions, or an object with them under `definitions`. An entry is
+    matched by its `key`; one without a key by taskName, taskHandler and scheduleType among those without a key. Members
+    that an entry leaves out get their defaults. ${TASKSERVICE_URL} is the service's address; ${NOW}, ${NOW+10s} are
+    resolved when the definition is made or changed otherwise. What the file does not name is left alone. With a fault
+    anywhere nothing is changed.
     """
     entries = read_entries(file)
-    try:
-        steps = asyncio.run(_apply(settings, entries, dry_run=dry_run))
-    except ClientError as error:
-        raise click.ClickException(str(error)) from None
+    zone = ask.settings.scheduler.time_zone
+    steps = await apply_entries(ask.client, ask.out, entries, zone=zone, now_ms=ask.now_ms, dry_run=dry_run)
     if any(isinstance(step, Faulty) for step in steps):
-        raise click.ClickException("nothing was changed: see the faults above")
+        raise CommandFailed("nothing was changed: see the faults above", ExitCode.FAILED)
 
 
-@command.command("list")
-@settings_options
-def show(settings: Settings) -> None:
+@command.command(
+    "list",
+    epilog=examples(
+        "taskservice definitions list --status enabled --label team:data",
+        "taskservice definitions list --all --json | jq -r .key",
+    ),
+)
+@click.option("--name", "q", metavar="TEXT", help="those whose name holds this")
+@click.option("--status", type=click.Choice(["ENABLED", "DISABLED"], case_sensitive=False))
+@click.option("--schedule-type", type=click.Choice(SCHEDULE_TYPES, case_sensitive=False))
+@click.option("--handler", help="those that run this handler")
+@click.option("--queue", help="those of this queue")
+@click.option("--owner", help="those of this owner")
+@click.option("--label", multiple=True, metavar="KEY:VALUE", help="those with this label; repeatable")
+@limit_options
+@asks_service
+async def show_all(ask: Asking, *, limit: int, every: bool, **filters: Any) -> None:
     """Show the definitions of the API key's tenant, newest first."""
-    try:
-        asyncio.run(_list(settings))
-    except ClientError as error:
-        raise click.ClickException(str(error)) from None
+    asked = {
+        "q": filters["q"],
+        "status": filters["status"],
+        "scheduleType": filters["schedule_type"],
+        "taskHandler": filters["handler"],
+        "queue": filters["queue"],
+        "owner": filters["owner"],
+        "label": list(filters["label"]) or None,
+    }
+    found: AsyncIterator[Definition] = ask.client.all_definitions(**asked)
+    await ask.out.list(up_to(found, limit, ask.out, every=every), DEFINITIONS, of="definitions")
 
 
-async def _list(settings: Settings) -> None:
-    async with Client(settings.client.url, settings.client.api_key) as client:
-        async for one in client.all_definitions():
-            state = (one.next_fire_at or "no next fire") if one.enabled else "disabled"
-            click.echo(f"{one.id}  {one.schedule_type:<11}  {state:<24}  {one.task_name} ({one.key or 'no key'})")
+@command.command(
+    "show",
+    epilog=examples(
+        "taskservice definitions show report.daily",
+        "taskservice definitions show 0199c3a1 --json | jq .nextFireAt",
+    ),
+)
+@definition_argument
+@asks_service
+async def show(ask: Asking, definition: str) -> None:
+    """Show all of one definition."""
+    found = await definition_of(ask.client, definition)
+    ask.out.details(found, definition_rows(found))
 
 
-def read_entries(file: Path) -> list[Any]:
-    """The definitions of a file.
-
-    :raises click.ClickException: it can't be read, or holds something else.
-    """
-    try:
-        document = json.loads(file.read_bytes(), parse_constant=_refuse_constant)
-    except OSError as error:
-        raise click.ClickException(f"{file}: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:
-        raise click.ClickException(f"{file} is not JSON: {error}") from None
-    entries = document.get("definitions") if isinstance(document, dict) else document
-    if not isinstance(entries, list):
-        raise click.ClickException(f'{file}: must hold an array of definitions, or {{"definitions": [...]}}')
-    return entries
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is none of its values")
-
-
-async def _apply(settings: Settings, entries: list[Any], *, dry_run: bool) -> list[Step]:
-    async with Client(settings.client.url, settings.client.api_key) as client:
-        now_ms = SystemClock().now_ms()
-        return await apply_entries(client, entries, zone=settings.scheduler.time_zone, now_ms=now_ms, dry_run=dry_run)
-
-
-async def apply_entries(client: Client, entries: list[Any], *, zone: str, now_ms: int, dry_run: bool) -> list[Step]:
-    """Plan all entries, then carry the plan out and show it; with a fault anywhere, or `dry_run`, only show it.
-
-    :param zone: of definitions that name none. :param now_ms: what `${NOW}` is.
-    :raises ClientError: the service can't be asked.
-    :raises click.ClickException: it refuses something; what was shown before is done.
-    """
-    steps: list[Step] = []
-    taken: set[str] = set()
-    twice = keys_given_twice(entries)
-    for number, entry in enumerate(entries):
-        if number in twice:
-            problem = f"#/key: entry {twice[number]} has this key already"
-            steps.append(Faulty(entry=number, problems=(problem,)))
-            continue
-        candidates = [one for one in await _candidates(client, entry) if one.id not in taken]
-        step = plan_entry(number, entry, candidates, url=client.url, now_ms=now_ms, zone=zone)
-        if isinstance(step, Change | Unchanged):
-            taken.add(step.existing.id)
-        steps.append(step)
-    faulty = any(isinstance(step, Faulty) for step in steps)
-    for step in steps:
-        if not dry_run and not faulty:
-            try:
-                await _carry_out(client, step)
-            except ClientError as error:
-                raise click.ClickException(
-                    f"entry {step.entry}, {_name(entries[step.entry])}: {error}\nwhat stands above was done"
-                ) from None
-        _show(step, entries)
-    if not faulty:
-        click.echo(_summary(steps, dry_run=dry_run))
-    return steps
-
-
-async def _candidates(client: Client, entry: Any) -> list[Definition]:
-    if not isinstance(entry, dict):
-        return []
-    return [one async for one in client.all_definitions(**may_match(entry))]
-
-
-async def _carry_out(client: Client, step: Step) -> None:
-    match step:
-        case Create():
-            await _create(client, step.body)
-        case Change():
-            with suppress(StillPendingError):  # accepted: it will be decided as it stands
-                await client.replace_definition(step.existing.id, step.body, version=step.existing.version)
-        case Unchanged() | Faulty():
-            pass
-        case _:
-            assert_never(step)
-
-
-async def _create(client: Client, body: dict[str, Any]) -> None:
-    """Under one idempotency key, so that asking again for an outcome that takes its time makes nothing twice."""
-    idempotency_key = secrets.token_hex(16)
-    for _ in range(PATIENCE):
-        try:
-            await client.create_definition(body, idempotency_key=idempotency_key)
-        except StillPendingError:
-            continue
+@command.command(
+    "trigger",
+    epilog=examples(
+        "taskservice definitions trigger report.daily --wait",
+        'taskservice definitions trigger key:report.daily --params \'{"day": "2026-11-22"}\'',
+        "taskservice definitions trigger report.daily --batch @days.json",
+    ),
+)
+@definition_argument
+@click.option("--params", metavar="JSON|@FILE", help="parameters of this run; default: the definition's own")
+@click.option("--batch", metavar="@FILE", help="a JSON array: one run for each item (null = the definition's own)")
+@click.option("--note", default="", help="why, for the history")
+@click.option("--wait", is_flag=True, help="tell its log lines until it has ended, and end by its status")
+@asks_service
+async def trigger(
+    ask: Asking, definition: str, *, params: str | None, batch: str | None, note: str, wait: bool
+) -> None:
+    """Run a definition now, also a disabled one."""
+    if batch is not None and (params is not None or wait):
+        raise click.UsageError("--batch goes with neither --params nor --wait")
+    items = None if batch is None else _items(batch)
+    own = None if params is None else json_of(params, "--params")
+    found = await definition_of(ask.client, definition)
+    if items is not None:
+        for made in await ask.client.trigger_batch(found.id, items, note=note):
+            _tell_started(ask, made, made.status, made.id)
         return
-    click.echo("             accepted; nobody has decided it yet", err=True)
+    instance = await ask.client.trigger(found.id, own, note=note)
+    if not wait:
+        _tell_started(ask, instance, instance.status, f"{instance.id}  {instance.task_name}")
+        return
+    if ask.out.mode != "json":
+        ask.out.remark(f"{instance.id}  {instance.task_name}")
+    await watch_run(ask, instance)
 
 
-def _show(step: Step, entries: list[Any]) -> None:
-    name = _name(entries[step.entry])
-    match step:
-        case Create():
-            click.echo(f"create     {name}")
-        case Change():
-            click.echo(f"change     {name}")
-            for member, (old, new) in step.differences.items():
-                click.echo(f"             {member or 'all'}: {_short(old)} -> {_short(new)}")
-        case Unchanged():
-            click.echo(f"unchanged  {name}")
-        case Faulty():
-            click.echo(f"faulty     {name} (entry {step.entry})")
-            for problem in step.problems:
-                click.echo(f"             {problem}")
-        case _:
-            assert_never(step)
+@command.command(
+    "enable",
+    epilog=examples(
+        'taskservice definitions enable report.daily --note "the source is back"',
+    ),
+)
+@definition_argument
+@click.option("--note", default="", help="why, for the history")
+@asks_service
+async def enable(ask: Asking, definition: str, *, note: str) -> None:
+    """Let a definition fire again; its first fire is strictly later."""
+    found = await definition_of(ask.client, definition)
+    _tell_switched(ask, await ask.client.enable_definition(found.id, note=note))
 
 
-def _summary(steps: list[Step], *, dry_run: bool) -> str:
-    would = "would be " if dry_run else ""
-    counted = {kind: sum(isinstance(step, kind) for step in steps) for kind in (Create, Change, Unchanged)}
-    return f"{counted[Create]} {would}created, {counted[Change]} {would}changed, {counted[Unchanged]} unchanged"
+@command.command(
+    "disable",
+    epilog=examples(
+        'taskservice definitions disable report.daily --note "the source is down"',
+    ),
+)
+@definition_argument
+@click.option("--note", default="", help="why, for the history")
+@asks_service
+async def disable(ask: Asking, definition: str, *, note: str) -> None:
+    """Let a definition fire no more until it is enabled; what was requested before still runs."""
+    found = await definition_of(ask.client, definition)
+    _tell_switched(ask, await ask.client.disable_definition(found.id, note=note))
 
 
-def _name(entry: Any) -> str:
-    if not isinstance(entry, dict):
-        return "?"
-    key = entry.get("key")
-    return f"{entry.get('taskName', '?')}" + (f" (key {key})" if key is not None else "")
+@command.command(
+    "delete",
+    epilog=examples(
+        "taskservice definitions delete report.daily --yes",
+    ),
+)
+@definition_argument
+@click.option("--cancel-running", is_flag=True, help="cancel what runs, too")
+@yes_option
+@asks_service
+async def delete(ask: Asking, definition: str, *, cancel_running: bool, yes: bool) -> None:
+    """Delete a definition: what is PENDING is cancelled, what runs finishes; its history stays readable."""
+    found = await definition_of(ask.client, definition)
+    confirm(f"Delete {found.task_name!r} ({found.key or found.id})?", yes=yes)
+    await ask.client.delete_definition(found.id, cancel_running=cancel_running)
+    if ask.out.mode == "json":
+        ask.out.json({"id": found.id, "deleted": True})
+    else:
+        ask.out.line(f"deleted   {found.id}  {found.task_name}")
 
 
-def _short(value: Any) -> str:
-    text = msgspec.json.encode(value).decode()
-    return text if len(text) <= MOST_SHOWN else text[:MOST_SHOWN] + "…"
+def json_of(text: str, option: str) -> Any:
+    """A JSON value, given on the command line or in a file (`@FILE`).
+
+    :raises click.UsageError: it is none, or the file can't be read.
+    """
+    try:
+        return msgspec.json.decode(Path(text[1:]).read_bytes() if text.startswith("@") else text)
+    except OSError as error:
+        raise click.UsageError(f"{option} {text}: {error.strerror}") from None
+    except (msgspec.DecodeError, UnicodeError) as error:
+        raise click.UsageError(f"{option}: not JSON: {error}") from None
+
+
+def _items(batch: str) -> list[Any]:
+    items = json_of(batch, "--batch")
+    if not isinstance(items, list) or not 1 <= len(items) <= MOST_TRIGGERED:
+        raise click.UsageError(f"--batch: must be a JSON array of 1 to {MOST_TRIGGERED:,} items")
+    return items
+
+
+def _tell_started(ask: Asking, value: Any, status: str, words: str) -> None:
+    if ask.out.mode == "json":
+        ask.out.json(value)
+    else:
+        ask.out.status_line(status, words)
+
+
+def _tell_switched(ask: Asking, definition: Definition) -> None:
+    if ask.out.mode == "json":
+        ask.out.json(definition.members)
+        return
+    following = f", next fire {definition.next_fire_at}" if definition.next_fire_at else ""
+    ask.out.status_line(definition.status, f"{definition.id}  {definition.task_name}{following}")

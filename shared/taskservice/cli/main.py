@@ -1,11 +1,16 @@
 """`taskservice`: the entry point and the registry of its sub-commands."""
 
 import importlib
-from collections.abc import Mapping
+import os
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 import click
+
+from taskservice.cli.exit_codes import ExitCode
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +32,15 @@ COMMANDS: Mapping[str, Entry] = MappingProxyType(
         "config": Entry("taskservice.cli.config:command", "show the settings, and check them"),
         "migrate": Entry("taskservice.cli.migrate:command", "bring the tables to this version"),
         "verify": Entry("taskservice.cli.verify:command", "prove that the tables equal the event log"),
-        "definitions": Entry("taskservice.cli.definitions:command", "show and apply definitions"),
-        "keys": Entry("taskservice.cli.keys:command", "create API keys"),
+        "definitions": Entry("taskservice.cli.definitions:command", "what is to be run: apply, list, trigger, …"),
+        "instances": Entry("taskservice.cli.instances:command", "runs: list, show, cancel, retry, logs"),
+        "events": Entry("taskservice.cli.events:command", "what was decided, as it is decided"),
+        "workers": Entry("taskservice.cli.workers:command", "who can run something now"),
+        "scheduler": Entry("taskservice.cli.scheduler:command", "its status; stop, start, restart it"),
+        "cron": Entry("taskservice.cli.cron:command", "the next fires of a cron expression"),
+        "keys": Entry("taskservice.cli.keys:command", "API keys: create, list, revoke"),
+        "tenants": Entry("taskservice.cli.tenants:command", "tenants and what they may use: create, list, set"),
+        "completion": Entry("taskservice.cli.completion:command", "what makes a shell complete commands and keys"),
     }
 )
 
@@ -59,8 +71,39 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; a reader that went away, as `head` does, ends it without a word."""
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # Python would flush the rest at its end, and complain.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise SystemExit(ExitCode.BROKEN_PIPE) from None
+        return result
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+    def main(  # type: ignore[override]  # one signature for what click declares twice
+        self, args: Sequence[str] | None = None, *rest: Any, standalone_mode: bool = True, **extra: Any
+    ) -> Any:
+        """As click's, but for the status of what Ctrl-C ends."""
+        if not standalone_mode:
+            return super().main(args, *rest, standalone_mode=False, **extra)
+        try:
+            status = super().main(args, *rest, standalone_mode=False, **extra)
+        except click.Abort:
+            click.echo("interrupted", err=True)
+            sys.exit(ExitCode.INTERRUPTED)
+        except click.ClickException as error:
+            error.show()
+            sys.exit(error.exit_code)
+        sys.exit(status if isinstance(status, int) else ExitCode.OK)
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit status: 0 done, 1 the answer is no, 2 wrong usage, 3 no answer, 4 refused, 5 not decided yet.",
+)
 @click.version_option(package_name="taskservice")
 def main() -> None:
     """Task Service: every due instant decided once, every run recorded, and a log that proves it."""

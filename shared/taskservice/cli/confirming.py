@@ -1,0 +1,22 @@
+"""Asking before something is done that can't be undone."""
+
+import sys
+
+import click
+
+from taskservice.cli.exit_codes import CommandFailed, ExitCode
+
+yes_option = click.option("--yes", "-y", is_flag=True, help="do not ask; needed where nobody can answer")
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Go on only if a person, or `--yes`, says so.
+
+    :raises CommandFailed: nobody can answer, or the answer is no.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise CommandFailed(f"{question} Nobody can answer here: say --yes", ExitCode.USAGE)
+    if not click.confirm(question, err=True):
+        raise CommandFailed("nothing was done", ExitCode.FAILED)
