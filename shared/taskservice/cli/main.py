@@ -3,7 +3,7 @@
 import importlib
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -82,14 +82,12 @@ class LazyGroup(click.Group):
             raise SystemExit(ExitCode.BROKEN_PIPE) from None
         return result
 
-    def main(  # type: ignore[override]  # one signature for what click declares twice
-        self, args: Sequence[str] | None = None, *rest: Any, standalone_mode: bool = True, **extra: Any
-    ) -> Any:
+    def main(self, *args: Any, **options: Any) -> Any:
         """As click's, but for the status of what Ctrl-C ends."""
-        if not standalone_mode:
-            return super().main(args, *rest, standalone_mode=False, **extra)
+        if not options.pop("standalone_mode", True):
+            return super().main(*args, standalone_mode=False, **options)
         try:
-            status = super().main(args, *rest, standalone_mode=False, **extra)
+            status = super().main(*args, standalone_mode=False, **options)
         except click.Abort:
             click.echo("interrupted", err=True)
             sys.exit(ExitCode.INTERRUPTED)

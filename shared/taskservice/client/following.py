@@ -16,6 +16,7 @@ SILENCE_S: Final = 60.0
 TRIES: Final = 5
 """In a row, without a word from the service, before it counts as unreachable."""
 PAUSE_S: Final = 0.5
+LINE: Final = "log"
 END: Final = "end"
 """The last event of a stream that is over."""
 
@@ -38,7 +39,8 @@ async def follow_lines(transport: Transport, path: str, filters: Mapping[str, An
                     last_id = event.id or last_id
                     if event.event == END:
                         return
-                    yield _line(event.data)
+                    if event.event == LINE:
+                        yield _line(event.data)
         except httpx.TransportError as error:
             failures += 1
             if failures >= TRIES:
