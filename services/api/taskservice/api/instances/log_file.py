@@ -22,7 +22,7 @@ def download(request: ApiRequest, asked: Asked, headers: dict[str, str]) -> Stre
     return Stream(
         iter(()) if request.facts.is_head else _pages(request.parts.reads, asked),
         headers={**headers, "Content-Disposition": f'attachment; filename="{name}"'},
-        media_type=f"{TEXT}; charset=utf-8",
+        media_type=TEXT,
     )
 
 
