@@ -83,6 +83,7 @@ class Leadership:
     stream_entries: dict[str, int] = field(default_factory=dict)
     """As `PartitionStatus.streams`."""
     dispatch_pending: int = 0
+    """Dispatch entries that were taken and not ended, when `stream_entries` were counted."""
     confirmed_position: int = 0
     ending: StepDownReason | None = None
 

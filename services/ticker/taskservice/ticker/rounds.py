@@ -162,7 +162,6 @@ class Rounds:
             log.error("ALARM: many workers stand still at once; they get one lifetime more", workers=len(found.beats))
         self._alarmed = verdict.mass
         parts.sight = found
-        parts.dispatch_pending = found.pending
         parts.upkeep.registry_read(found.streams)
         parts.upkeep.gone_consumers(found.gone_consumers())
         parts.throughput.keep_only(found.workers)
@@ -222,7 +221,10 @@ class Rounds:
         parts.arbiter.draft.known_streams.difference_update(removed)
 
     async def _count_entries(self) -> None:
-        """Lengths of the streams, for the metrics: every 5 s, and with many dispatch streams less often."""
+        """Lengths of the streams, for the metrics: every 5 s, and with many dispatch streams less often.
+
+        What is pending was asked for just before, so that the two can be compared.
+        """
         parts = self._parts
         now = parts.clock.monotonic_ms()
         suffixes = [] if parts.sight is None else list(parts.sight.streams)
@@ -232,6 +234,7 @@ class Rounds:
                 return
         self._entries_counted_at = now
         parts.stream_entries = await stream_entries(parts.streams, suffixes)
+        parts.dispatch_pending = 0 if parts.sight is None else parts.sight.pending
 
     # --- its word ------------------------------------------------------------------------------------------------
 
