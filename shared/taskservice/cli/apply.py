@@ -90,7 +90,8 @@ async def _planned(client: Client, entries: list[Any], *, zone: str, now_ms: int
 async def _candidates(client: Client, entry: Any) -> list[Definition]:
     if not isinstance(entry, dict):
         return []
-    return [one async for one in client.all_definitions(**may_match(entry))]
+    filters: dict[str, Any] = {**may_match(entry)}
+    return [one async for one in client.all_definitions(**filters)]
 
 
 async def _carry_out(client: Client, step: Step) -> Definition | None:

@@ -13,7 +13,7 @@ from taskservice.cli.completing import definition_argument
 from taskservice.cli.confirming import confirm, yes_option
 from taskservice.cli.examples import examples
 from taskservice.cli.exit_codes import CommandFailed, ExitCode
-from taskservice.cli.limiting import limit_options, up_to
+from taskservice.cli.limiting import limit_options, page_of, up_to
 from taskservice.cli.plan import Faulty
 from taskservice.cli.references import definition_of
 from taskservice.cli.views import DEFINITIONS, definition_rows
@@ -75,7 +75,7 @@ async def apply(ask: Asking, file: Path, *, dry_run: bool) -> None:
 @click.option("--label", multiple=True, metavar="KEY:VALUE", help="those with this label; repeatable")
 @limit_options
 @asks_service
-async def show_all(ask: Asking, *, limit: int, every: bool, **filters: Any) -> None:
+async def show_all(ask: Asking, *, limit: int | None, every: bool, **filters: Any) -> None:
     """Show the definitions of the API key's tenant, newest first."""
     asked = {
         "q": filters["q"],
@@ -86,7 +86,7 @@ async def show_all(ask: Asking, *, limit: int, every: bool, **filters: Any) -> N
         "owner": filters["owner"],
         "label": list(filters["label"]) or None,
     }
-    found: AsyncIterator[Definition] = ask.client.all_definitions(**asked)
+    found: AsyncIterator[Definition] = ask.client.all_definitions(page_size=page_of(limit, every=every), **asked)
     await ask.out.list(up_to(found, limit, ask.out, every=every), DEFINITIONS, of="definitions")
 
 

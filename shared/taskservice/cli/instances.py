@@ -7,7 +7,7 @@ import click
 from taskservice.cli.asking import Asking, asks_service
 from taskservice.cli.completing import complete_definition
 from taskservice.cli.examples import examples
-from taskservice.cli.limiting import limit_options, up_to
+from taskservice.cli.limiting import limit_options, page_of, up_to
 from taskservice.cli.moments import Instant
 from taskservice.cli.references import definition_of, instance_of
 from taskservice.cli.views import INSTANCES
@@ -50,7 +50,7 @@ def command() -> None:
 @click.option("--oldest-first", is_flag=True, help="in the order of their fires")
 @limit_options
 @asks_service
-async def show_all(ask: Asking, *, limit: int, every: bool, **given: Any) -> None:
+async def show_all(ask: Asking, *, limit: int | None, every: bool, **given: Any) -> None:
     """Show instances, newest fire first."""
     definition = given["definition"]
     filters = {
@@ -64,7 +64,7 @@ async def show_all(ask: Asking, *, limit: int, every: bool, **given: Any) -> Non
         "to": given["end"],
         "sort": "fireTime" if given["oldest_first"] else None,
     }
-    found = ask.client.all_instances(**filters)
+    found = ask.client.all_instances(page_size=page_of(limit, every=every), **filters)
     await ask.out.list(up_to(found, limit, ask.out, every=every), INSTANCES, of="instances")
 
 

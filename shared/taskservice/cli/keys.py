@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import click
 import msgspec
 
-from taskservice.cli.cells import Moment, Status
+from taskservice.cli.cells import Id, Moment, Status
 from taskservice.cli.confirming import confirm, yes_option
 from taskservice.cli.examples import examples
 from taskservice.cli.exit_codes import CommandFailed, ExitCode
@@ -39,7 +39,7 @@ class ShownKey(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 COLUMNS: tuple[Column[ShownKey], ...] = (
-    Column("ID", lambda one: one.id),
+    Column("ID", lambda one: Id(one.id)),
     Column("TENANT", lambda one: one.tenant_id),
     Column("ROLE", lambda one: one.role + (", platform" if one.platform else "")),
     Column("STATE", lambda one: Status(one.status)),

@@ -10,13 +10,15 @@ import os
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, TextIO, TypeAlias, TypeVar
+from typing import Any, Final, Generic, Literal, TextIO, TypeAlias, TypeVar
 
 import msgspec
 
-from taskservice.cli.cells import ABSENT, STYLES, Cell, Moment, Status, plain, relative
+from taskservice.cli.cells import ABSENT, SHOWN_OF_IDS, STYLES, Cell, Id, Moment, Status, plain, relative
 
 T = TypeVar("T")
+GAP: Final = 2
+NARROWEST: Final = 6
 Mode: TypeAlias = Literal["json", "plain", "rich"]
 
 
@@ -101,7 +103,7 @@ class Output:
     def status_line(self, status: str, text: str) -> None:
         """A word in its colour, and what it is about."""
         if self.mode == "rich":
-            _console(sys.stdout).print(_styled(f"{status:<9}", STYLES.get(status, "default")), text, soft_wrap=True)
+            _console(sys.stdout).print(_styled(f"{status:<9}", STYLES.get(status, "")), text, soft_wrap=True)
         else:
             self.line(f"{status:<9} {text}")
 
@@ -115,26 +117,43 @@ class Output:
     def _table(self, columns: Sequence[Column[T]], items: Sequence[T]) -> None:
         from rich.table import Table  # noqa: PLC0415 - tens of milliseconds that only a terminal pays
 
-        table = Table(box=None, pad_edge=False, header_style="bold dim", padding=(0, 2, 0, 0))
-        for column in columns:
-            if column.gives_way:
-                table.add_column(column.heading, overflow="ellipsis", no_wrap=True, ratio=1)
-            else:
-                table.add_column(column.heading, no_wrap=True, min_width=len(column.heading))
-        for item in items:
-            table.add_row(*(self._rich(column.cell(item)) for column in columns))
-        _console(sys.stdout).print(table)
+        console = _console(sys.stdout)
+        rows = [[self._rich(column.cell(item)) for column in columns] for item in items]
+        natural = [
+            max(len(column.heading), *(row[index].cell_len for row in rows)) for index, column in enumerate(columns)
+        ]
+        widths = fitted(natural, [column.gives_way for column in columns], console.width)
+        table = Table(box=None, pad_edge=False, header_style="bold dim", padding=(0, GAP, 0, 0))
+        for column, width in zip(columns, widths, strict=True):
+            table.add_column(column.heading, overflow="ellipsis", no_wrap=True, width=width)
+        for row in rows:
+            table.add_row(*row)
+        console.print(table)
 
     def _rich(self, cell: Cell, *, absolute: bool = False) -> Any:
         match cell:
+            case Id(text):
+                return _styled(text if absolute else text[:SHOWN_OF_IDS], "")
             case Moment(str() as text):
                 distance = relative(text, self.now_ms)
-                return _styled(f"{text}  ({distance})" if absolute else distance, "default")
+                return _styled(f"{text}  ({distance})" if absolute else distance, "")
             case Status(text):
-                return _styled(text, STYLES.get(text, "default"))
+                return _styled(text, STYLES.get(text, ""))
             case _:
                 text = plain(cell)
-                return _styled(text, "dim" if text == ABSENT else "default")
+                return _styled(text, "dim" if text == ABSENT else "")
+
+
+def fitted(natural: Sequence[int], gives_way: Sequence[bool], width: int) -> list[int]:
+    """The widths of columns on a terminal: columns that give way are cut, the last one first, as far as they must."""
+    widths = list(natural)
+    excess = sum(widths) + GAP * len(widths) - width
+    for index in reversed(range(len(widths))):
+        if excess > 0 and gives_way[index]:
+            cut = max(min(excess, widths[index] - NARROWEST), 0)
+            widths[index] -= cut
+            excess -= cut
+    return widths
 
 
 def raw(item: Any) -> Any:

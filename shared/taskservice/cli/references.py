@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from taskservice.cli.exit_codes import CommandFailed, ExitCode
 from taskservice.client import Client, Definition, Instance
@@ -47,7 +47,7 @@ async def instance_of(client: Client, reference: str) -> Instance:
         detail = f"{reference!r} is no id of an instance, nor the beginning of one ({LEAST_PREFIX} digits at least)"
         raise CommandFailed(detail, ExitCode.REFUSED)
     first, last = times_of(reference)
-    window = {"from": rfc3339(first), "to": rfc3339(min(last + 1, LATEST_INSTANT))}
+    window: dict[str, Any] = {"from": rfc3339(first), "to": rfc3339(min(last + 1, LATEST_INSTANT))}
     one = await _only(client.all_instances(**window), reference, "instance")
     return await client.instance(one.id)
 

@@ -1,6 +1,6 @@
 """What lists and details show of definitions, instances and their like."""
 
-from taskservice.cli.cells import Cell, Moment, Status, duration
+from taskservice.cli.cells import Cell, Id, Moment, Status, duration
 from taskservice.cli.output import Column
 from taskservice.client import Definition, Instance, Worker
 from taskservice.client.values import Partition
@@ -32,24 +32,21 @@ def why(one: Instance) -> str | None:
     return f"{one.failure_reason}: {one.error_message}" if one.error_message else one.failure_reason
 
 
-def counts(numbers: int | dict[str, int] | None) -> str | None:
-    """`3`, or `ASYNC 500, THREAD 50`."""
-    if isinstance(numbers, dict):
-        return ", ".join(f"{name} {count}" for name, count in sorted(numbers.items()))
-    return None if numbers is None else str(numbers)
+def counts(numbers: dict[str, int]) -> str:
+    """`ASYNC 500, THREAD 50`."""
+    return ", ".join(f"{name} {count}" for name, count in sorted(numbers.items()))
 
 
 DEFINITIONS: tuple[Column[Definition], ...] = (
-    Column("ID", lambda one: one.id),
-    Column("STATE", lambda one: Status("ENABLED" if one.enabled else "DISABLED")),
+    Column("ID", lambda one: Id(one.id)),
     Column("SCHEDULE", schedule_words),
-    Column("NEXT", lambda one: Moment(one.next_fire_at)),
+    Column("NEXT", lambda one: Moment(one.next_fire_at) if one.enabled else Status("DISABLED")),
     Column("LAST", lambda one: None if one.last_status is None else Status(one.last_status)),
     Column("KEY", lambda one: one.key, gives_way=True),
     Column("NAME", lambda one: one.task_name, gives_way=True),
 )
 INSTANCES: tuple[Column[Instance], ...] = (
-    Column("ID", lambda one: one.id),
+    Column("ID", lambda one: Id(one.id)),
     Column("STATUS", lambda one: Status(one.status)),
     Column("FIRE", lambda one: Moment(one.fire_time)),
     Column("TOOK", lambda one: duration(one.execution_duration)),
@@ -59,10 +56,10 @@ INSTANCES: tuple[Column[Instance], ...] = (
 WORKERS: tuple[Column[Worker], ...] = (
     Column("ID", lambda one: one.id),
     Column("STATE", lambda one: Status(one.state)),
-    Column("RUNNING", lambda one: counts(one.running)),
-    Column("SLOTS", lambda one: counts(one.slots)),
+    Column("RUNNING", lambda one: one.running),
+    Column("SLOTS", lambda one: counts(one.slots), gives_way=True),
     Column("SEEN", lambda one: Moment(one.last_seen_at)),
-    Column("QUEUES", lambda one: ",".join(one.queues)),
+    Column("QUEUES", lambda one: ",".join(one.queues), gives_way=True),
     Column("HANDLERS", lambda one: ",".join(handler.name for handler in one.handlers), gives_way=True),
 )
 PARTITIONS: tuple[Column[Partition], ...] = (

@@ -19,7 +19,7 @@ def tell_line(out: Output, line: LogLine) -> None:
     if out.mode == "json":
         out.json(line)
     else:
-        out.status_line(f"{line.log_level:<5}", f"{line.log_time}  {line.attempt}  {line.log_message}")
+        out.status_line(line.log_level, f"{line.log_time}  {line.attempt}  {line.log_message}")
 
 
 async def watch_run(ask: Asking, instance: Instance) -> None:

@@ -23,9 +23,9 @@ class DefinitionRoutes(Routes):
         raw = await self._transport.read("/definitions", Page[dict[str, Any]], parameters)
         return Page(items=tuple(map(_definition, raw.items)), next_cursor=raw.next_cursor, count=raw.count)
 
-    async def all_definitions(self, **filters: Any) -> AsyncIterator[Definition]:
+    async def all_definitions(self, *, page_size: int = LARGEST_PAGE, **filters: Any) -> AsyncIterator[Definition]:
         """Every definition that the filters match, page by page."""
-        async for one in every(lambda cursor: self.definitions(cursor=cursor, limit=LARGEST_PAGE, **filters)):
+        async for one in every(lambda cursor: self.definitions(cursor=cursor, limit=page_size, **filters)):
             yield one
 
     async def definition(self, definition_id: str) -> Definition:

@@ -20,9 +20,9 @@ class InstanceRoutes(Routes):
         """
         return await self._transport.read("/instances", Page[Instance], listing(filters, cursor, limit))
 
-    async def all_instances(self, **filters: Any) -> AsyncIterator[Instance]:
+    async def all_instances(self, *, page_size: int = LARGEST_PAGE, **filters: Any) -> AsyncIterator[Instance]:
         """Every instance that the filters match, page by page."""
-        async for one in every(lambda cursor: self.instances(cursor=cursor, limit=LARGEST_PAGE, **filters)):
+        async for one in every(lambda cursor: self.instances(cursor=cursor, limit=page_size, **filters)):
             yield one
 
     async def instance(self, instance_id: str) -> Instance:

@@ -19,7 +19,7 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     slots: dict[str, int]
     state: str
     labels: dict[str, str] = {}
-    running: int | dict[str, int] | None = None
+    running: int = 0
     started_at: str | None = None
     last_seen_at: str | None = None
     version: str = ""

@@ -1,0 +1,44 @@
+"""`taskservice health`: ask a service on this machine whether it is ready; what the image's health check runs."""
+
+import sys
+from http.client import HTTPConnection, HTTPException
+from typing import Final
+
+import click
+
+from taskservice.config import Settings, settings_options
+
+TIMEOUT_S: Final = 3.0
+LARGEST_ANSWER_BYTES: Final = 65_536
+_ANY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (read, not bound)
+READY: Final = 0
+NOT_READY: Final = 1
+
+
+@click.command("health")
+@click.option("--port", type=click.IntRange(1, 65_535), help="default: setting app.task.api.port")
+@click.option("--live", is_flag=True, help="ask only whether it runs")
+@settings_options
+def command(settings: Settings, *, port: int | None, live: bool) -> None:
+    """Ask the api here, or the service at --port, whether it is ready. Status 0 if it is, 1 if not."""
+    host = settings.api.host if port is None else settings.health.host
+    status, answer = ask(_ANY_ADDRESS.get(host, host), port or settings.api.port, "live" if live else "ready")
+    click.echo(answer)
+    sys.exit(status)
+
+
+def ask(host: str, port: int, what: str) -> tuple[int, str]:
+    """The status to end with, and the words for it.
+
+    :param what: `live` or `ready`.
+    """
+    connection = HTTPConnection(host, port, timeout=TIMEOUT_S)
+    try:
+        connection.request("GET", f"/health/{what}")
+        answer = connection.getresponse()
+        text = answer.read(LARGEST_ANSWER_BYTES).decode("utf-8", "replace").strip()
+    except (OSError, HTTPException) as error:
+        return NOT_READY, f"{host}:{port} does not answer: {error}"
+    finally:
+        connection.close()
+    return (READY if answer.status == 200 else NOT_READY), text
