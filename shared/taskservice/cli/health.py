@@ -6,13 +6,12 @@ from typing import Final
 
 import click
 
+from taskservice.cli.exit_codes import ExitCode
 from taskservice.config import Settings, settings_options
 
 TIMEOUT_S: Final = 3.0
 LARGEST_ANSWER_BYTES: Final = 65_536
 _ANY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (read, not bound)
-READY: Final = 0
-NOT_READY: Final = 1
 
 
 @click.command("health")
@@ -27,7 +26,7 @@ def command(settings: Settings, *, port: int | None, live: bool) -> None:
     sys.exit(status)
 
 
-def ask(host: str, port: int, what: str) -> tuple[int, str]:
+def ask(host: str, port: int, what: str) -> tuple[ExitCode, str]:
     """The status to end with, and the words for it.
 
     :param what: `live` or `ready`.
@@ -38,7 +37,7 @@ def ask(host: str, port: int, what: str) -> tuple[int, str]:
         answer = connection.getresponse()
         text = answer.read(LARGEST_ANSWER_BYTES).decode("utf-8", "replace").strip()
     except (OSError, HTTPException) as error:
-        return NOT_READY, f"{host}:{port} does not answer: {error}"
+        return ExitCode.FAILED, f"{host}:{port} does not answer: {error}"
     finally:
         connection.close()
-    return (READY if answer.status == 200 else NOT_READY), text
+    return ExitCode.OK if answer.status == 200 else ExitCode.FAILED, text
