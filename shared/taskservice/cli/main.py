@@ -30,6 +30,7 @@ COMMANDS: Mapping[str, Entry] = MappingProxyType(
         "worker": Entry("taskservice.worker.main:command", "run handlers"),
         "projector": Entry("taskservice.projector.main:command", "turn the event log into tables, and archive it"),
         "config": Entry("taskservice.cli.config:command", "show the settings, and check them"),
+        "health": Entry("taskservice.cli.health:command", "ask a service here whether it is ready"),
         "migrate": Entry("taskservice.cli.migrate:command", "bring the tables to this version"),
         "verify": Entry("taskservice.cli.verify:command", "prove that the tables equal the event log"),
         "definitions": Entry("taskservice.cli.definitions:command", "what is to be run: apply, list, trigger, …"),
