@@ -11,7 +11,6 @@ The info string of a block says what becomes of it:
 | `python fragment` | compiled: a part of something |
 | `json` | parsed |
 | `json definition` | posted to the service |
-| `json definitions` | applied as a file of definitions |
 | `yaml settings` | read as a settings file |
 | `yaml` | parsed |
 | `promql`, `text` | shown only: no command of ours may stand there |
@@ -28,7 +27,7 @@ from tests.tidy.tree import ROOT, files
 KINDS = frozenset(
     {
         "sh", "sh background", "console", "python", "python fragment",
-        "json", "json definition", "json definitions", "yaml", "yaml settings", "promql", "text",
+        "json", "json definition", "yaml", "yaml settings", "promql", "text",
     }
 )  # fmt: skip
 FENCE = re.compile(r"^(?P<indent> *)(?P<marks>`{3,}|~{3,})(?P<info>.*)$")

@@ -68,7 +68,7 @@ def test_python_is_well_typed(tmp_path: Path) -> None:
     assert found.returncode == 0, found.stdout + found.stderr
 
 
-@pytest.mark.parametrize("block", of_kind("json", "json definition", "json definitions"), ids=lambda block: block.where)
+@pytest.mark.parametrize("block", of_kind("json", "json definition"), ids=lambda block: block.where)
 def test_json_is_json(block: Block) -> None:
     json.loads(block.text)
 

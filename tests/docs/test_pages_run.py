@@ -5,7 +5,6 @@ beside which `make up` runs. `tests/docs/not_run.py` lists the commands that are
 """
 
 import json
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,7 +30,15 @@ def to_run(page: str) -> list[Block]:
 
 
 def pages_with_commands() -> list[str]:
-    return [page for page in pages() if any(block.kind in RUNNABLE for block in to_run(page))]
+    """The Chinese README is left out: a test of the blocks says that its commands are those of the English one."""
+    found = [page for page in pages() if any(block.kind in RUNNABLE for block in to_run(page))]
+    return [page for page in found if page != "README.zh-CN.md"]
+
+
+def named_by(script: str, stack: RunningStack) -> dict[str, str]:
+    """Address and key of the stack, for a page that takes them from the environment."""
+    given = {"TASKSERVICE_API_URL": stack.url, "TASKSERVICE_API_KEY": str(stack.facts["apiKey"])}
+    return {name: value for name, value in given.items() if f"${name}" in script}
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +53,7 @@ def test_the_commands_of_a_page_work(page: str, stack: RunningStack, tmp_path: P
     folder = clone_of(tmp_path / "clone", stack.directory / ".local")
     script, commands = script_of(to_run(page), folder)
 
-    outcome = run_page(script, folder, reader_env(folder))
+    outcome = run_page(script, folder, {**reader_env(folder), **named_by(script, stack)})
 
     assert outcome.status == 0, f"status {outcome.status} in {outcome.last}\n{outcome.output[-6000:]}"
     for command in commands:
@@ -68,16 +75,3 @@ def test_a_definition_that_is_shown_is_taken(block: Block, stack: RunningStack) 
             name: value for name, value in shown.items() if name not in {"taskParams", "enabled", "key"}
         }
         assert client.delete(f"/definitions/{made.json()['id']}").status_code == 204
-
-
-@pytest.mark.parametrize(
-    "block", [block for block in all_blocks() if block.kind == "json definitions"], ids=lambda block: block.where
-)
-def test_a_file_of_definitions_that_is_shown_can_be_applied(block: Block, stack: RunningStack, tmp_path: Path) -> None:
-    folder = clone_of(tmp_path / "clone", stack.directory / ".local")
-    (folder / "shown.json").write_text(block.text, encoding="utf-8")
-    command = [".venv/bin/taskservice", "definitions", "apply", "shown.json", "--dry-run"]
-
-    planned = subprocess.run(command, cwd=folder, env=reader_env(folder), text=True, capture_output=True, check=False)
-
-    assert planned.returncode == 0, planned.stdout + planned.stderr
