@@ -52,6 +52,27 @@ async def test_metrics_are_those_of_its_registry(server: HealthServer) -> None:
     assert "taskservice_things_total 3.0" in body
 
 
+async def test_openmetrics_is_sent_to_who_accepts_it(server: HealthServer) -> None:
+    status, headers, body = await ask(
+        server, "GET /metrics HTTP/1.1\r\nHost: x\r\naccept:  application/openmetrics-text;version=1.0.0\r\n\r\n"
+    )
+
+    assert (status, headers["Content-Type"]) == (200, "application/openmetrics-text; version=1.0.0; charset=utf-8")
+    assert body.endswith("# EOF\n")
+
+
+async def test_a_client_that_only_sends_headers_gets_no_answer(server: HealthServer) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(b"GET /metrics HTTP/1.1\r\n" + b"X: y\r\n" * 200)
+    try:
+        answer = await reader.read()
+    except ConnectionResetError:  # it hung up on what was still on the way
+        answer = b""
+    writer.close()
+
+    assert answer == b""
+
+
 async def test_head_answers_without_a_body(server: HealthServer) -> None:
     status, headers, body = await ask(server, "HEAD /health/live HTTP/1.1\r\n\r\n")
 
