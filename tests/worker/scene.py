@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import os
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -25,11 +26,15 @@ from taskservice.streams.answers import Appended, TakenOver
 from taskservice.streams.batches import AppendBatch, DispatchEntry, NewStream, Revocation, Takeover
 from taskservice.streams.ports import Streams
 from taskservice.testing.waiting import wait_until
-from taskservice.worker.built_in import built_in_handlers
+from taskservice.worker.built_in.handlers import built_in_handlers
 from taskservice.worker.declaring import Declaration, collecting
+from taskservice.worker.importing import import_handlers
 from taskservice.worker.life import Shared
-from taskservice.worker.log_buffer import LogBuffer
+from taskservice.worker.log_buffer import MAX_BUFFERED_LINES, LogBuffer
 from taskservice.worker.metrics import WorkerMetrics
+from taskservice.worker.process.environment import clean_environment
+from taskservice.worker.process.pool import ProcessPool
+from taskservice.worker.process.seat import KeeperCommand
 from taskservice.worker.registry import Registry
 from taskservice.worker.slots import Slots
 from taskservice.worker.threads import ThreadPool
@@ -55,9 +60,16 @@ class Leader:
         )
         assert isinstance(taken, TakenOver)
 
-    async def add_stream(self, handler: str, *, queue: str = "default", isolation: Isolation | None = None) -> str:
-        suffix = f"{queue}:{'-' if isolation is None else '00ff'}:{handler}"
-        info = StreamInfo(queue=queue, handler=handler, isolation=isolation)
+    async def add_stream(
+        self,
+        handler: str,
+        *,
+        queue: str = "default",
+        isolation: Isolation | None = None,
+        labels: dict[str, str] | None = None,
+    ) -> str:
+        suffix = f"{queue}:{'-' if isolation is None and not labels else '00ff'}:{handler}"
+        info = StreamInfo(queue=queue, handler=handler, isolation=isolation, required_labels=labels or {})
         await self._append(new_streams=(NewStream(suffix, encode_stream_info(info)),))
         return suffix
 
@@ -139,6 +151,9 @@ class Scene:
         ttl_ms: int = 3_000,
         grace_ms: int = 500,
         clock: Clock | None = None,
+        modules: Sequence[str] = (),
+        shell_allow: Sequence[str] | None = None,
+        labels: dict[str, str] | None = None,
     ) -> None:
         self.streams = streams
         self.leader = leader
@@ -147,7 +162,7 @@ class Scene:
         slots = Slots(sizes or {"ASYNC": 20, "THREAD": 4})
         buffer = LogBuffer(redis_clock.now_ms)
         self.metrics = WorkerMetrics(slots, buffer)
-        self.registry = Registry([*built_in_handlers(()), *declarations])
+        self.registry = Registry([*built_in_handlers((), shell_allow), *import_handlers(modules), *declarations])
         self.slots = slots
         self.shared = Shared(
             registry=self.registry,
@@ -157,10 +172,14 @@ class Scene:
             metrics=self.metrics,
             clock=clock,
             redis_clock=redis_clock,
+            processes=ProcessPool(
+                KeeperCommand(modules, clean_environment(os.environ, ())),
+                crowded=lambda: len(buffer) > MAX_BUFFERED_LINES // 2,
+            ),
         )
         info = WorkerInfo(
             id="", beat=0, queues=("default",), handlers=self.registry.infos(), slots=slots.sizes, node="testhost",
-            version="0", started_at=0,
+            version="0", started_at=0, labels=labels or {},
         )  # fmt: skip
         starts = itertools.count(1)
         self.worker = Worker(

@@ -34,14 +34,25 @@ def test_isolation_follows_the_kind_of_function() -> None:
         class Five(TaskHandler):
             def execute(self, context: TaskContext) -> None: ...
 
+        @task("f", isolation="PROCESS")
+        def six() -> None: ...
+
     assert [(one.name, one.isolation) for one in found] == [
         ("a", "ASYNC"),
         ("b", "THREAD"),
         ("c", "THREAD"),
         ("d", "ASYNC"),
         ("e", "THREAD"),
+        ("f", "PROCESS"),
     ]
-    assert {info.name for info in Registry(found).infos()} == set("abcde")
+    assert {info.name: info.others for info in Registry(found).infos()} == {
+        "a": ("THREAD", "PROCESS"),
+        "b": ("PROCESS",),
+        "c": ("ASYNC", "PROCESS"),
+        "d": ("THREAD", "PROCESS"),
+        "e": ("PROCESS",),
+        "f": ("THREAD",),
+    }
 
 
 def test_what_can_not_work_is_refused_by_name() -> None:
@@ -49,8 +60,8 @@ def test_what_can_not_work_is_refused_by_name() -> None:
 
     async def coroutine() -> None: ...
 
-    with pytest.raises(DeclarationError, match="'x': isolation PROCESS is not available"):
-        task("x", isolation="PROCESS")(coroutine)
+    with pytest.raises(DeclarationError, match="'x': isolation is ASYNC or THREAD or PROCESS, not 'CONTAINER'"):
+        task("x", isolation="CONTAINER")(coroutine)  # type: ignore[arg-type]
     with pytest.raises(DeclarationError, match="needs an async def"):
         task("x", isolation="ASYNC")(plain)
     with pytest.raises(DeclarationError, match="derived from TaskHandler"):

@@ -54,6 +54,7 @@ class Bench:
         self.thread_gate = threading.Event()
         self.calls: list[str] = []
         self.sent: list[Finish] = []
+        self.unable: list[tuple[str, str]] = []
         redis_clock = RedisClock(self.clock)
         self.slots = Slots({"ASYNC": 2, "THREAD": 2})
         self.buffer = LogBuffer(redis_clock.now_ms)
@@ -66,11 +67,13 @@ class Bench:
             Registry(declared(self._handlers)),
             self.slots,
             self.threads,
+            None,
             clock=self.clock,
             redis_clock=redis_clock,
             metrics=self.metrics,
             report=self.sent.append,
             settle=lambda attempt: self.ledger.settle(attempt.entry_id, 0),
+            unable=lambda suffix, why: self.unable.append((suffix, why)),
         )
         finisher = Finisher(
             "w", self.streams.dispatch, ledger=self.ledger, clock=self.clock, metrics=self.metrics,
@@ -96,6 +99,10 @@ class Bench:
                 except asyncio.CancelledError:
                     continue
             return "done after all"
+
+        @task("plain")
+        def plain() -> None:
+            self.calls.append("plain")
 
         @task("blocks")
         def blocks() -> None:
@@ -275,7 +282,6 @@ async def test_an_entry_is_called_once_however_often_it_is_delivered(bench: Benc
 @pytest.mark.parametrize(
     ("order", "error_type"),
     [
-        ({"handler": "nobody"}, "UnknownHandler"),
         ({"params": "{not json"}, "InvalidParams"),
         ({"handler": "stubborn", "params": '{"a":1}'}, "BadArguments"),
     ],
@@ -287,6 +293,14 @@ async def test_what_can_not_be_called_fails_and_costs_no_slot(
     (report,) = bench.reports()
     assert isinstance(report, Failed)
     assert (report.error_type, report.retry) == (error_type, False)
+    assert bench.slots.running("ASYNC") == 0
+
+
+@pytest.mark.parametrize("handler", ["nobody", "plain"])
+async def test_what_this_worker_can_not_run_is_handed_back_and_its_stream_is_named(bench: Bench, handler: str) -> None:
+    bench.deliver(7, handler=handler)
+    assert bench.kinds() == ["Returned"]
+    assert [suffix for suffix, _ in bench.unable] == ["s"]
     assert bench.slots.running("ASYNC") == 0
 
 

@@ -7,6 +7,7 @@ from taskservice.domain.definition.spec import Isolation
 from taskservice.domain.dispatch import WorkOrder
 from taskservice.worker.context import TaskContext
 from taskservice.worker.outcome import StopReason
+from taskservice.worker.process.pool import ProcessRun
 
 
 class Attempt:
@@ -21,6 +22,8 @@ class Attempt:
     :ivar decided: its end is reported, or will not be.
     :ivar stuck: a thread that runs on after its end was decided.
     :ivar task: the running coroutine; None for a thread.
+    :ivar process: the process that it runs in.
+    :ivar killed: that process was told to end at once.
     """
 
     __slots__ = (
@@ -29,9 +32,11 @@ class Attempt:
         "decided",
         "due_bucket",
         "entry_id",
+        "killed",
         "kind",
         "order",
         "position",
+        "process",
         "started_at",
         "started_mono",
         "stopping",
@@ -54,6 +59,8 @@ class Attempt:
         self.decided = False
         self.stuck = False
         self.task: asyncio.Task[None] | None = None
+        self.process: ProcessRun | None = None
+        self.killed = False
         self.due_bucket: int | None = None
 
 

@@ -68,6 +68,7 @@ class Beater:
         self._rev = -1
         self._registry: dict[str, StreamInfo] = {}
         self._left_out: dict[str, int] = {}
+        self._refused: set[str] = set()
         self._more_pending = 0
         self._cut_off = False
         self.draining = False
@@ -82,6 +83,16 @@ class Beater:
         """A stream is gone, or has no group: beat at once, and read it again after the next regular beat."""
         self._left_out[suffix] = self._clock.monotonic_ms()
         self._bell.ring()
+
+    def refuse(self, suffix: str, why: str) -> None:
+        """What lies in that stream can't be done here, though the beat says otherwise: read it no more.
+
+        So what it hands back goes to others, and not to it again and again.
+        """
+        if suffix not in self._refused:
+            self._refused.add(suffix)
+            log.error("work that this worker can't do; it is handed back", stream=suffix, why=why)
+        self._assign()
 
     @property
     def answered(self) -> bool:
@@ -157,7 +168,7 @@ class Beater:
         by_kind: dict[Isolation, list[str]] = {kind: [] for kind in self._takers}
         for suffix, stream in sorted(self._registry.items()):
             kind = slot_kind(self._info, stream)
-            if kind in by_kind and suffix not in self._left_out:
+            if kind in by_kind and suffix not in self._left_out and suffix not in self._refused:
                 by_kind[kind].append(suffix)
         for kind, suffixes in by_kind.items():
             self._takers[kind].read_only(suffixes)

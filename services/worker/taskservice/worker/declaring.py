@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final, TypeVar, get_args
 
 from taskservice.domain.definition.spec import Isolation
 from taskservice.worker.context import TaskContext
@@ -36,11 +36,15 @@ class Declaration:
     """A name, and the code behind it.
 
     :ivar isolation: where it runs; ASYNC for `async def`, THREAD for `def`.
+    :ivar only_there: a definition's own isolation can't move it: it can run nowhere else.
+    :ivar starts_program: it answers the program that its attempt is, and does nothing itself.
     """
 
     name: str
     target: Callable[..., object] | type[TaskHandler]
     isolation: Isolation
+    only_there: bool = False
+    starts_program: bool = False
 
     @property
     def source(self) -> str:
@@ -60,7 +64,7 @@ def task(name: str, *, isolation: Isolation | None = None) -> Callable[[F], F]:
     """Declare a function as the handler `name`.
 
     :param name: the definition's `taskHandler`.
-    :param isolation: where it runs; None = ASYNC for `async def`, THREAD for `def`.
+    :param isolation: where it runs; None = ASYNC for `async def`, THREAD for `def`; PROCESS for both.
     :raises DeclarationError: when the isolation does not fit the function.
     """
 
@@ -78,7 +82,7 @@ def task_handler(name: str, *, isolation: Isolation | None = None) -> Callable[[
     """Declare a `TaskHandler` class as the handler `name`; its constructor takes no arguments.
 
     :param name: the definition's `taskHandler`.
-    :param isolation: where it runs; None = ASYNC for an `async def execute`, THREAD for a `def execute`.
+    :param isolation: where it runs; None = ASYNC for an `async def execute`, THREAD for a `def execute`; PROCESS for both.
     :raises DeclarationError: when the class is none, or the isolation does not fit.
     """
 
@@ -118,14 +122,10 @@ def _declare(declaration: Declaration) -> None:
 
 
 def _isolation(name: str, wished: Isolation | None, *, is_async: bool) -> Isolation:
-    if wished == "PROCESS":
-        raise DeclarationError(
-            f"handler {name!r}: isolation PROCESS is not available in this version; use THREAD (def) or ASYNC (async def)"
-        )
     if wished == "ASYNC" and not is_async:
         raise DeclarationError(
             f"handler {name!r}: isolation ASYNC needs an async def: a def would block every other run"
         )
-    if wished is not None and wished not in {"ASYNC", "THREAD"}:
-        raise DeclarationError(f"handler {name!r}: isolation is ASYNC or THREAD, not {wished!r}")
+    if wished is not None and wished not in get_args(Isolation):
+        raise DeclarationError(f"handler {name!r}: isolation is {' or '.join(get_args(Isolation))}, not {wished!r}")
     return wished or ("ASYNC" if is_async else "THREAD")

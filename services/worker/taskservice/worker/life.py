@@ -27,6 +27,7 @@ from taskservice.worker.log_buffer import LogBuffer
 from taskservice.worker.log_shipping import LogShipper
 from taskservice.worker.looping import keep_turning
 from taskservice.worker.metrics import WorkerMetrics
+from taskservice.worker.process.pool import ProcessPool
 from taskservice.worker.registry import Registry
 from taskservice.worker.running import Runs
 from taskservice.worker.slots import Slots
@@ -48,7 +49,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What outlives one life: handlers, slots and threads of the process."""
+    """What outlives one life: handlers, slots, threads and processes of the worker."""
 
     registry: Registry
     slots: Slots
@@ -57,6 +58,7 @@ class Shared:
     metrics: WorkerMetrics
     clock: Clock
     redis_clock: RedisClock
+    processes: ProcessPool | None = None
 
 
 class Life:
@@ -86,11 +88,13 @@ class Life:
             shared.registry,
             shared.slots,
             shared.threads,
+            shared.processes,
             clock=shared.clock,
             redis_clock=shared.redis_clock,
             metrics=shared.metrics,
             report=self._finisher.add,
             settle=lambda attempt: self._ledger.settle(attempt.entry_id, shared.clock.monotonic_ms()),
+            unable=self._unable,
         )
         self._intake = Intake(
             ledger=self._ledger,
@@ -209,6 +213,9 @@ class Life:
 
     def _leave_out(self, suffix: str) -> None:
         self._beater.leave_out(suffix)
+
+    def _unable(self, suffix: str, why: str) -> None:
+        self._beater.refuse(suffix, why)
 
     def _cut_off(self) -> None:
         for taker in self._takers.values():

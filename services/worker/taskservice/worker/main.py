@@ -7,6 +7,7 @@ import re
 import secrets
 import socket
 import sys
+from dataclasses import dataclass
 from importlib.metadata import version
 
 import click
@@ -14,7 +15,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from taskservice.clock import SystemClock
-from taskservice.config import Settings, settings_options
+from taskservice.config import ExecutorSettings, Settings, settings_options
 from taskservice.domain.definition.spec import Isolation
 from taskservice.domain.workers import WorkerInfo
 from taskservice.streams.bundle import RedisStreams
@@ -24,9 +25,13 @@ from taskservice.worker.built_in.handlers import built_in_handlers
 from taskservice.worker.declaring import DeclarationError
 from taskservice.worker.importing import ImportFailedError, import_handlers
 from taskservice.worker.life import Shared
-from taskservice.worker.log_buffer import LogBuffer
+from taskservice.worker.log_buffer import MAX_BUFFERED_LINES, LogBuffer
 from taskservice.worker.log_routing import TaskLogHandler
 from taskservice.worker.metrics import WorkerMetrics
+from taskservice.worker.process.environment import clean_environment
+from taskservice.worker.process.pool import ProcessPool
+from taskservice.worker.process.seat import KeeperCommand
+from taskservice.worker.process.tree import knows_children
 from taskservice.worker.registry import Registry
 from taskservice.worker.slots import Slots
 from taskservice.worker.threads import ThreadPool
@@ -34,6 +39,8 @@ from taskservice.worker.trust import RedisClock
 from taskservice.worker.worker import Worker, worker_id
 
 QUEUE = re.compile(r"[a-z0-9._-]{1,64}", re.ASCII)
+LABEL = re.compile(r"[^=\s]{1,63}=.{0,255}")
+LEAST_PROCESS_SLOTS = 2
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -49,6 +56,13 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 @click.option(
     "--queue", "queues", multiple=True, default=("default",), show_default=True, help="queue to take; repeatable"
 )
+@click.option(
+    "--label",
+    "labels",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="label that definitions may require, e.g. region=eu; repeatable, beside app.task.worker.labels",
+)
 @click.option("--partition", default=0, show_default=True, type=click.IntRange(min=0), help="partition to serve")
 @click.option(
     "--grace-ms",
@@ -59,41 +73,45 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 )
 @settings_options
 def command(
-    settings: Settings, modules: tuple[str, ...], queues: tuple[str, ...], partition: int, grace_ms: int
+    settings: Settings,
+    modules: tuple[str, ...],
+    queues: tuple[str, ...],
+    labels: tuple[str, ...],
+    partition: int,
+    grace_ms: int,
 ) -> None:
     """Run handlers: take due runs from QUEUE and call what the MODULEs declare."""
 
     async def main(stop: asyncio.Event) -> None:
-        await serve(settings, modules, queues, partition, grace_ms, stop)
+        await serve(settings, Told(modules, queues, labels, partition, grace_ms), stop)
 
     sys.exit(run_service(main, service="worker", as_json=True if settings.production else None))
 
 
-async def serve(
-    settings: Settings,
-    modules: tuple[str, ...],
-    queues: tuple[str, ...],
-    partition: int,
-    grace_ms: int,
-    stop: asyncio.Event,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the command line says beside the settings."""
+
+    modules: tuple[str, ...]
+    queues: tuple[str, ...]
+    labels: tuple[str, ...]
+    partition: int
+    grace_ms: int
+
+
+async def serve(settings: Settings, told: Told, stop: asyncio.Event) -> None:
     """Run one worker until `stop` is set.
 
     :raises RefusedToStartError: a module can't be imported, a handler can't be registered, no such partition, no queue.
     """
-    for queue in queues:
-        if not QUEUE.fullmatch(queue):
-            raise RefusedToStartError(f"--queue {queue!r}: a queue name is 1 to 64 of a-z 0-9 . _ -")
-    if partition >= settings.scheduler.partitions:
-        raise RefusedToStartError(f"--partition {partition}: there are {settings.scheduler.partitions}, from 0")
+    labels = _checked(settings, told)
     for warning in settings.warnings:
         log.warning(warning)
-    registry = _registry(settings, modules)
+    registry = _registry(settings, told.modules)
     clock = SystemClock()
     redis_clock = RedisClock(clock)
     executor = settings.executor
-    sizes: dict[Isolation, int] = {"ASYNC": executor.async_slots, "THREAD": executor.max_pool_size}
-    slots = Slots(sizes)
+    slots = Slots(slot_sizes(executor))
     buffer = LogBuffer(redis_clock.now_ms)
     metrics = WorkerMetrics(slots, buffer)
     logging.getLogger().addHandler(TaskLogHandler())
@@ -101,16 +119,17 @@ async def serve(
     info = WorkerInfo(
         id="",
         beat=0,
-        queues=tuple(dict.fromkeys(queues)),
+        queues=tuple(dict.fromkeys(told.queues)),
         handlers=registry.infos(),
-        slots=sizes,
+        slots=slots.sizes,
+        labels=labels,
         node=host,
         version=version("taskservice"),
         started_at=clock.now_ms(),
         queue_capacity=executor.queue_capacity,
     )
     streams = RedisStreams(
-        settings.redis.url, Keys(partition, settings.scheduler.lock_prefix), client_name="taskservice-worker"
+        settings.redis.url, Keys(told.partition, settings.scheduler.lock_prefix), client_name="taskservice-worker"
     )
     worker = Worker(
         streams,
@@ -119,6 +138,7 @@ async def serve(
             registry=registry,
             slots=slots,
             threads=ThreadPool(executor.core_pool_size, executor.max_pool_size),
+            processes=_processes(executor, told.modules, buffer),
             buffer=buffer,
             metrics=metrics,
             clock=clock,
@@ -126,7 +146,7 @@ async def serve(
         ),
         new_id=lambda: worker_id(host, pid, secrets.token_hex(4)),
         ttl_ms=settings.scheduler.worker_ttl_ms,
-        grace_ms=grace_ms,
+        grace_ms=told.grace_ms,
     )
     exported = CollectorRegistry()
     exported.register(metrics)
@@ -139,9 +159,49 @@ async def serve(
         await streams.close()
 
 
+def slot_sizes(executor: ExecutorSettings) -> dict[Isolation, int]:
+    """How much of each kind runs at once. Without what PROCESS needs of the kernel there are no slots of that kind:
+    such definitions wait, and say so.
+    """
+    sizes: dict[Isolation, int] = {"ASYNC": executor.async_slots, "THREAD": executor.max_pool_size}
+    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else 0
+    processes = max(cores, LEAST_PROCESS_SLOTS) if executor.process_slots is None else executor.process_slots
+    if not (sys.platform == "linux" and knows_children()):
+        log.warning("no isolation PROCESS and no handler shell: this kernel does not tell a process' children")
+    elif processes:
+        sizes["PROCESS"] = processes
+    return sizes
+
+
+def _processes(executor: ExecutorSettings, modules: tuple[str, ...], buffer: LogBuffer) -> ProcessPool:
+    environment = clean_environment(os.environ, executor.process_environment)
+    return ProcessPool(KeeperCommand(modules, environment), crowded=lambda: len(buffer) > MAX_BUFFERED_LINES // 2)
+
+
+def _checked(settings: Settings, told: Told) -> dict[str, str]:
+    """The labels, all together.
+
+    :raises RefusedToStartError: a queue, a label or the partition is none.
+    """
+    for queue in told.queues:
+        if not QUEUE.fullmatch(queue):
+            raise RefusedToStartError(f"--queue {queue!r}: a queue name is 1 to 64 of a-z 0-9 . _ -")
+    if told.partition >= settings.scheduler.partitions:
+        raise RefusedToStartError(f"--partition {told.partition}: there are {settings.scheduler.partitions}, from 0")
+    labels = dict(settings.worker.labels)
+    for label in told.labels:
+        if not LABEL.fullmatch(label):
+            raise RefusedToStartError(
+                f"--label {label!r}: KEY=VALUE, the key 1 to 63 characters, the value at most 255"
+            )
+        key, _, value = label.partition("=")
+        labels[key] = value
+    return labels
+
+
 def _registry(settings: Settings, modules: tuple[str, ...]) -> Registry:
     try:
-        registry = Registry(built_in_handlers(settings.http_allow))
+        registry = Registry(built_in_handlers(settings.http_allow, settings.worker.shell_allow))
         for declaration in import_handlers(modules):
             registry.add(declaration)
     except (ImportFailedError, DeclarationError) as error:

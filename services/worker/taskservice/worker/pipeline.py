@@ -5,6 +5,7 @@ resolve the handler → fit its isolation → parse the parameters → bind the 
 
 import asyncio
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import msgspec
 
@@ -24,15 +25,23 @@ class Prepared:
     arguments: dict[str, object]
 
 
-def prepare(order: WorkOrder, context: TaskContext, registry: Registry, kind: Isolation) -> Prepared | Failure:
+@dataclass(frozen=True, slots=True)
+class CannotRun:
+    """Nothing is wrong with the work: this worker can't do it, and hands it back."""
+
+    why: str
+
+
+Preparation: TypeAlias = Prepared | Failure | CannotRun
+
+
+def prepare(order: WorkOrder, context: TaskContext, registry: Registry, kind: Isolation) -> Preparation:
     """All steps before the call; what fails here fails in every try, so none is asked for."""
     handler = registry.get(order.handler)
     if handler is None:
-        return failure("UnknownHandler", f"this worker has no handler {order.handler!r}", retry=False)
-    if kind == "ASYNC" and not handler.is_async:
-        return failure("IsolationMismatch", f"{order.handler!r} is a def: it can't run as ASYNC", retry=False)
-    if kind == "PROCESS":
-        return failure("IsolationMismatch", "isolation PROCESS is not available in this version", retry=False)
+        return CannotRun(f"this worker has no handler {order.handler!r}")
+    if not handler.runs_as(kind):
+        return CannotRun(f"{order.handler!r} can't run as {kind} here")
     try:
         params = context.params
     except msgspec.DecodeError as error:

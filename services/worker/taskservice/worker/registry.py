@@ -19,15 +19,23 @@ class Handler:
     """A handler ready to be called.
 
     :ivar isolation: where it runs if the definition has no wish of its own.
+    :ivar others: where it can run as well.
+    :ivar starts_program: see `Declaration`.
     :ivar call: takes the context first, if the binding says so, and the arguments by name.
     """
 
     name: str
     isolation: Isolation
+    others: tuple[Isolation, ...]
     is_async: bool
     binding: Binding
     call: Callable[..., object]
     source: str
+    starts_program: bool = False
+
+    def runs_as(self, kind: Isolation) -> bool:
+        """Whether it can take a slot of this kind."""
+        return kind == self.isolation or kind in self.others
 
     def invoke(self, context: TaskContext, arguments: dict[str, object]) -> object:
         """Call it: the value of a `def`, an awaitable of an `async def`."""
@@ -66,7 +74,9 @@ class Registry:
 
     def infos(self) -> tuple[HandlerInfo, ...]:
         """What a beat says about them."""
-        return tuple(HandlerInfo(name=handler.name, isolation=handler.isolation) for handler in self)
+        return tuple(
+            HandlerInfo(name=handler.name, isolation=handler.isolation, others=handler.others) for handler in self
+        )
 
     def __iter__(self) -> Iterator[Handler]:
         return iter(self._handlers.values())
@@ -91,8 +101,19 @@ def _handler(declaration: Declaration) -> Handler:
     return Handler(
         name=declaration.name,
         isolation=declaration.isolation,
+        others=_others(declaration, call),
         is_async=inspect.iscoroutinefunction(call),
         binding=binding,
         call=call,
         source=declaration.source,
+        starts_program=declaration.starts_program,
     )
+
+
+def _others(declaration: Declaration, call: Callable[..., object]) -> tuple[Isolation, ...]:
+    if declaration.only_there:
+        return ()
+    kinds: tuple[Isolation, ...] = ("THREAD", "PROCESS")
+    if inspect.iscoroutinefunction(call):
+        kinds = ("ASYNC", *kinds)
+    return tuple(kind for kind in kinds if kind != declaration.isolation)

@@ -74,6 +74,8 @@ class Worker:
             for afterlife in self._afterlives:
                 afterlife.cancel()
             self._shared.threads.close()
+            if self._shared.processes is not None:
+                await self._shared.processes.close()
 
     async def _live(self, stopping: asyncio.Task[bool], stuck: asyncio.Task[None]) -> None:
         info = self._next_info()
