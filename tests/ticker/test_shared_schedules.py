@@ -13,7 +13,7 @@ T0 = 1_800_000_000_000
 def fresh(expression: str, zone: str) -> Cron:
     parsed = parse_cron(expression, None)
     assert isinstance(parsed, ParsedCron)
-    return Cron(parsed, zone_of(zone))
+    return Cron(parsed, zone_of(zone), "ONCE")
 
 
 def test_an_answer_never_depends_on_what_was_asked_before() -> None:

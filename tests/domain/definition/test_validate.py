@@ -168,7 +168,6 @@ BAD_MEMBERS: list[tuple[str, object, str, str]] = [
     ("misfirePolicy", "FIRE_ALL", "not-supported-yet", "#/misfirePolicy"),
     ("misfireWindowMs", 60_000, "not-supported-yet", "#/misfireWindowMs"),
     ("misfireLimit", 99, "not-supported-yet", "#/misfireLimit"),
-    ("dstPolicy", "QUARTZ", "not-supported-yet", "#/dstPolicy"),
     ("jitterMs", 1, "not-supported-yet", "#/jitterMs"),
     # what only a process of its own can be given
     ("memoryLimitBytes", 64 * 1024**2, "conflict", "#/memoryLimitBytes"),

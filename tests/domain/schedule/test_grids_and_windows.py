@@ -94,11 +94,11 @@ NOON = int(datetime(2026, 11, 23, 12, tzinfo=UTC).timestamp()) * 1000
     ],
 )
 def test_the_schedule_of_a_definition(definition: DefinitionSpec, expected: int | None) -> None:
-    assert schedule_of(definition, NOON - 500).next_after(NOON) == expected
+    assert schedule_of(definition, NOON - 500, "d").next_after(NOON) == expected
 
 
 def test_a_fixed_delay_is_due_at_its_armed_instant_alone() -> None:
-    armed = schedule_of(spec("FIXED_DELAY", interval_ms=7_000), NOON + 3)
+    armed = schedule_of(spec("FIXED_DELAY", interval_ms=7_000), NOON + 3, "d")
 
     assert (armed.next_after(NOON), armed.next_after(NOON + 3)) == (NOON + 3, None)
 
@@ -106,7 +106,7 @@ def test_a_fixed_delay_is_due_at_its_armed_instant_alone() -> None:
 @pytest.mark.parametrize("schedule_type", ["CRON", "FIXED_RATE", "ONCE"])
 def test_a_spec_without_what_its_type_needs_is_a_bug(schedule_type: str) -> None:
     with pytest.raises(ValueError, match=r"has (cronExpression|intervalMs|runAt)"):
-        schedule_of(spec(schedule_type), NOON)
+        schedule_of(spec(schedule_type), NOON, "d")
 
 
 def test_zones_are_iana_names_in_their_own_spelling() -> None:
@@ -129,7 +129,7 @@ def test_every_schedule_moves_on(expression: str, instant: int) -> None:
     definition = spec("CRON", cron_expression=expression, start_at=instant // 2)
     found = [instant]
     for _ in range(3):
-        following = schedule_of(definition, 0).next_after(found[-1])
+        following = schedule_of(definition, 0, "d").next_after(found[-1])
         assert following is not None
         found.append(following)
 

@@ -99,4 +99,4 @@ def next_instant(definition: Definition) -> int | None:
         if armed is None or (spec.end_at is not None and armed >= spec.end_at):
             return None
         return armed
-    return schedule_of(spec, definition.grid_start).next_after(definition.decided_until)
+    return schedule_of(spec, definition.grid_start, definition.id).next_after(definition.decided_until)

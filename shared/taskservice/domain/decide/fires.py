@@ -126,7 +126,7 @@ class FireDecisions:
             instants.append(instant)
             if spec.schedule_type == "FIXED_DELAY":
                 break
-            instant = schedule_of(spec, definition.grid_start).next_after(instant)
+            instant = schedule_of(spec, definition.grid_start, definition.id).next_after(instant)
         return instants, True
 
     def _fire(self, definition: Definition, instant: int) -> None:

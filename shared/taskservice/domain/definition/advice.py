@@ -24,7 +24,7 @@ def warnings(spec: DefinitionSpec, *, known_handlers: Collection[str], now_ms: i
 
 def _never_again(spec: DefinitionSpec, now_ms: int) -> bool:
     if spec.schedule_type == "ONCE":  # one in the past fires at once, so only the window can silence it
-        return schedule_of(spec, now_ms).next_after(-1) is None
+        return schedule_of(spec, now_ms, "").next_after(-1) is None
     if spec.schedule_type == "FIXED_DELAY":  # armed by the end of each run: as long as there is time left
         return spec.end_at is not None and spec.end_at <= now_ms
-    return schedule_of(spec, now_ms).next_after(now_ms) is None
+    return schedule_of(spec, now_ms, "").next_after(now_ms) is None

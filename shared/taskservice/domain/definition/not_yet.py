@@ -23,7 +23,6 @@ NOT_YET = (
     NotYet("misfire_policy", ("FIRE_ONCE",)),
     NotYet("misfire_window_ms", (None,)),
     NotYet("misfire_limit", (100,)),
-    NotYet("dst_policy", ("ONCE",)),
     NotYet("jitter_ms", (0,)),
 )
 

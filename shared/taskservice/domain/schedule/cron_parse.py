@@ -7,6 +7,12 @@ from typing import TypeAlias
 
 from taskservice.domain.definition.spec import CronDialect
 from taskservice.domain.schedule.cron_field import (
+    Found,
+    parse_field,
+    parse_quartz_day_of_month,
+    parse_quartz_day_of_week,
+)
+from taskservice.domain.schedule.cron_shape import (
     FIRST_YEAR,
     LAST_YEAR,
     QUARTZ_SHAPES,
@@ -16,18 +22,16 @@ from taskservice.domain.schedule.cron_field import (
     Shape,
     Unspecified,
     Values,
-    parse_field,
-    parse_quartz_day_of_month,
-    parse_quartz_day_of_week,
-    parse_unix_day_of_week,
 )
 from taskservice.domain.schedule.day_rule import DayRule
+from taskservice.domain.schedule.unix_numbers import croniter_numbers
 
 __all__ = ["CronError", "ParsedCron", "parse_cron"]
 
-LONGEST_EXPRESSION = 100
+LONGEST_EXPRESSION = 1_000
+"""Characters that are looked at: a list may name all 60 minutes. A definition's own limit is less."""
 _FIELD = re.compile(r"[^ \t]+")
-_FOREIGN = re.compile(r"[^A-Za-z0-9*/,?#@ \t-]")
+_FOREIGN = re.compile(r"[^A-Za-z0-9*/,?#@() \t-]")
 _NICKNAMES = {
     "@YEARLY": "0 0 1 1 *",
     "@ANNUALLY": "0 0 1 1 *",
@@ -37,17 +41,12 @@ _NICKNAMES = {
     "@MIDNIGHT": "0 0 * * *",
     "@HOURLY": "0 * * * *",
 }
-_LONGEST_MONTH = (0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
-_ALL = {
-    "days": frozenset(range(1, 32)),
-    "months": frozenset(range(1, 13)),
-    "weekdays": frozenset(range(7)),
-    "years": frozenset(range(FIRST_YEAR, LAST_YEAR + 1)),
-}
+_EVERY_DAY = frozenset(range(1, 32))
+_EVERY_WEEKDAY = frozenset(range(7))
+_EVERY_YEAR = frozenset(range(FIRST_YEAR, LAST_YEAR + 1))
 
 Token: TypeAlias = tuple[str, int]
-Found: TypeAlias = Values | DayRule | Unspecified | CronError
-Reader: TypeAlias = Callable[[str, int, Shape], Found]
+Reader: TypeAlias = Callable[[str, int, Shape, str], Found]
 
 _QUARTZ_READERS: tuple[Reader, ...] = (
     parse_field,
@@ -58,7 +57,6 @@ _QUARTZ_READERS: tuple[Reader, ...] = (
     parse_quartz_day_of_week,
     parse_field,
 )
-_UNIX_READERS: tuple[Reader, ...] = (parse_field, parse_field, parse_field, parse_field, parse_unix_day_of_week)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +65,8 @@ class ParsedCron:
 
     A day matches when `day_rule` names it; without a rule when it is in `days` and in `weekdays`, or, with
     `either_day`, in one of them (Unix, both fields restricted). `follows_real_time`: the hour field is `*`, `*/n` or
-    `/n`, so that an hour which daylight saving takes or repeats is left out or repeated.
+    `/n`, so that an hour which daylight saving takes or repeats is left out or repeated. `written` holds the fields
+    as they stand there, for who puts them into words.
     """
 
     dialect: CronDialect
@@ -81,20 +80,16 @@ class ParsedCron:
     day_rule: DayRule | None
     either_day: bool
     follows_real_time: bool
-
-    @property
-    def has_days(self) -> bool:
-        """False when no month of it has such a day (the 30th of February): it never fires."""
-        if self.day_rule is not None or self.either_day:
-            return True
-        return any(min(self.days) <= _LONGEST_MONTH[month] for month in self.months)
+    written: tuple[tuple[FieldName, Values | DayRule | Unspecified], ...]
 
 
-def parse_cron(text: str, dialect: CronDialect | None = None) -> ParsedCron | CronError:
-    """What `text` means, or the first thing that is wrong with it.
+def parse_cron(text: str, dialect: CronDialect | None = None, hash_id: str = "") -> ParsedCron | CronError:
+    """Read an expression, or say the first thing that is wrong with it.
 
     Without a dialect the number of fields tells: five are UNIX, six and seven QUARTZ. UNIX also takes `@hourly`,
     `@daily`, `@midnight`, `@weekly`, `@monthly`, `@yearly` and `@annually`.
+
+    :param hash_id: the definition's id, which `H` is a hash of; whether an expression is right does not depend on it.
     """
     if len(text) > LONGEST_EXPRESSION:
         return CronError(None, LONGEST_EXPRESSION, f"an expression has at most {LONGEST_EXPRESSION} characters")
@@ -112,7 +107,7 @@ def parse_cron(text: str, dialect: CronDialect | None = None) -> ParsedCron | Cr
     fault = _form(text, tokens, dialect)
     if fault is not None:
         return fault
-    return _quartz(tokens) if dialect == "QUARTZ" else _unix(tokens)
+    return _quartz(tokens, hash_id) if dialect == "QUARTZ" else _unix(tokens, hash_id)
 
 
 def _nickname(tokens: list[Token], dialect: CronDialect | None) -> ParsedCron | CronError:
@@ -146,55 +141,59 @@ def _form(text: str, tokens: list[Token], dialect: CronDialect) -> CronError | N
     return CronError(None, position, f"{dialect} has {wanted}, there are {len(tokens)}")
 
 
-def _quartz(tokens: list[Token]) -> ParsedCron | CronError:
-    parsed = [
-        read(text, at, shape) for (text, at), shape, read in zip(tokens, QUARTZ_SHAPES, _QUARTZ_READERS, strict=False)
-    ]
-    for found in parsed:
+def _quartz(tokens: list[Token], hash_id: str) -> ParsedCron | CronError:
+    parsed: list[Values | DayRule | Unspecified] = []
+    for (text, at), shape, read in zip(tokens, QUARTZ_SHAPES, _QUARTZ_READERS, strict=False):
+        found = read(text, at, shape, hash_id)
         if isinstance(found, CronError):
             return found
+        parsed.append(found)
     day, weekday = parsed[3], parsed[5]
     if isinstance(day, Unspecified) == isinstance(weekday, Unspecified):
         return CronError("day-of-week", tokens[5][1], "exactly one of day-of-month and day-of-week is ?")
-    rule = next((part for part in (day, weekday) if not isinstance(part, Values | Unspecified | CronError)), None)
+    rule = next((part for part in (day, weekday) if not isinstance(part, Values | Unspecified)), None)
     seconds, minutes, hours, months = (_values(parsed[index]) for index in (0, 1, 2, 4))
     return ParsedCron(
         dialect="QUARTZ",
         seconds=seconds.numbers,
         minutes=minutes.numbers,
         hours=hours.numbers,
-        days=day.numbers if isinstance(day, Values) else _ALL["days"],
+        days=day.numbers if isinstance(day, Values) else _EVERY_DAY,
         months=months.numbers,
-        weekdays=weekday.numbers if isinstance(weekday, Values) else _ALL["weekdays"],
-        years=_values(parsed[6]).numbers if len(parsed) > 6 else _ALL["years"],
+        weekdays=frozenset(number - 1 for number in weekday.numbers) if isinstance(weekday, Values) else _EVERY_WEEKDAY,
+        years=_values(parsed[6]).numbers if len(parsed) > 6 else _EVERY_YEAR,
         day_rule=rule,
         either_day=False,
         follows_real_time=hours.star,
+        written=tuple(zip((shape.name for shape in QUARTZ_SHAPES), parsed, strict=False)),
     )
 
 
-def _unix(tokens: list[Token]) -> ParsedCron | CronError:
-    parsed = [read(text, at, shape) for (text, at), shape, read in zip(tokens, UNIX_SHAPES, _UNIX_READERS, strict=True)]
-    for found in parsed:
+def _unix(tokens: list[Token], hash_id: str) -> ParsedCron | CronError:
+    parsed: list[Values] = []
+    for (text, at), shape in zip(tokens, UNIX_SHAPES, strict=True):
+        found = parse_field(text, at, shape, hash_id)
         if isinstance(found, CronError):
             return found
-    minutes, hours, days, months, weekdays = (_values(found) for found in parsed)
+        parsed.append(found)
+    minutes, hours, days, months, weekdays = croniter_numbers(parsed)
     return ParsedCron(
         dialect="UNIX",
         seconds=frozenset({0}),
-        minutes=minutes.numbers,
-        hours=hours.numbers,
-        days=days.numbers,
-        months=months.numbers,
-        weekdays=weekdays.numbers,
-        years=_ALL["years"],
+        minutes=minutes,
+        hours=hours,
+        days=days,
+        months=months,
+        weekdays=weekdays,
+        years=_EVERY_YEAR,
         day_rule=None,
-        either_day=tokens[2][0] != "*" and tokens[4][0] != "*",
-        follows_real_time=hours.star,
+        either_day=not (tokens[2][0].startswith("*") or tokens[4][0].startswith("*")),
+        follows_real_time=parsed[1].star,
+        written=tuple(zip((shape.name for shape in UNIX_SHAPES), parsed, strict=True)),
     )
 
 
-def _values(found: Found) -> Values:
+def _values(found: Values | DayRule | Unspecified) -> Values:
     if not isinstance(found, Values):
         raise TypeError(f"only the day fields hold anything but numbers, not {found!r}")
     return found

@@ -1,20 +1,31 @@
 """Days that only a calendar can tell: the last of the month, the weekday nearest to the 15th, the third Friday.
 
-Each rule names at most one day of a month. Weekdays count from Sunday = 0.
+Each rule names at most one day of a month. Weekdays count from Sunday = 0. What a rule names depends on nothing but
+how long the month is and which weekday it begins with: there are 28 months in all.
 """
 
-from calendar import monthrange
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 _SATURDAY = 6
 _SUNDAY = 0
 
 
+class Month(NamedTuple):
+    """A month as far as rules are concerned: 28 to 31 days, and the weekday of the 1st."""
+
+    length: int
+    first_weekday: int
+
+    def weekday(self, day: int) -> int:
+        """The weekday of one of its days."""
+        return (self.first_weekday + day - 1) % 7
+
+
 class DayRule(Protocol):
     """One day of a month, or none."""
 
-    def day_of(self, year: int, month: int) -> int | None:
+    def day_of(self, month: Month) -> int | None:
         """The day of that month that the rule names; None passes the month over."""
         ...
 
@@ -26,10 +37,9 @@ class DayBeforeLast:
     back: int
     to_weekday: bool
 
-    def day_of(self, year: int, month: int) -> int | None:
+    def day_of(self, month: Month) -> int | None:
         """As `DayRule`; a month too short is passed over."""
-        length = monthrange(year, month)[1]
-        return _named(year, month, length - self.back, to_weekday=self.to_weekday)
+        return _named(month, month.length - self.back, to_weekday=self.to_weekday)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +48,9 @@ class NearestWeekday:
 
     day: int
 
-    def day_of(self, year: int, month: int) -> int | None:
+    def day_of(self, month: Month) -> int | None:
         """As `DayRule`; a month without day n is passed over."""
-        return _named(year, month, self.day, to_weekday=True)
+        return _named(month, self.day, to_weekday=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +59,9 @@ class LastWeekday:
 
     weekday: int
 
-    def day_of(self, year: int, month: int) -> int | None:
+    def day_of(self, month: Month) -> int | None:
         """As `DayRule`; every month has one."""
-        length = monthrange(year, month)[1]
-        return length - (_weekday(year, month, length) - self.weekday) % 7
+        return month.length - (month.weekday(month.length) - self.weekday) % 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,23 +71,18 @@ class NthWeekday:
     weekday: int
     nth: int
 
-    def day_of(self, year: int, month: int) -> int | None:
+    def day_of(self, month: Month) -> int | None:
         """As `DayRule`; a month without a fifth one is passed over."""
-        day = 1 + (self.weekday - _weekday(year, month, 1)) % 7 + 7 * (self.nth - 1)
-        return day if day <= monthrange(year, month)[1] else None
+        day = 1 + (self.weekday - month.first_weekday) % 7 + 7 * (self.nth - 1)
+        return day if day <= month.length else None
 
 
-def _named(year: int, month: int, day: int, *, to_weekday: bool) -> int | None:
-    length = monthrange(year, month)[1]
-    if not 1 <= day <= length:
+def _named(month: Month, day: int, *, to_weekday: bool) -> int | None:
+    if not 1 <= day <= month.length:
         return None
-    weekday = _weekday(year, month, day)
+    weekday = month.weekday(day)
     if to_weekday and weekday == _SATURDAY:
         return day - 1 if day > 1 else day + 2
     if to_weekday and weekday == _SUNDAY:
-        return day + 1 if day < length else day - 2
+        return day + 1 if day < month.length else day - 2
     return day
-
-
-def _weekday(year: int, month: int, day: int) -> int:
-    return (monthrange(year, month)[0] + day) % 7

@@ -76,9 +76,9 @@ def next_fires(spec: DefinitionSpec, begin: int, count: int) -> list[int]:
     A FIXED_DELAY has one: each further one depends on when the run before it ends. A ONCE in the past fires at once.
     """
     if spec.schedule_type == "FIXED_DELAY":
-        schedule = schedule_of(spec, begin + (spec.interval_ms or 0))
+        schedule = schedule_of(spec, begin + (spec.interval_ms or 0), "")
     else:
-        schedule = schedule_of(spec, begin)
+        schedule = schedule_of(spec, begin, "")
     fires: list[int] = []
     instant = -1 if spec.schedule_type == "ONCE" else begin
     while len(fires) < count:
