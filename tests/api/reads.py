@@ -47,9 +47,10 @@ def key_of(caller: str) -> str:
 
 @dataclass
 class MemoryReads:
-    """The read model in dictionaries. `down`: the database does not answer."""
+    """The read model in dictionaries. `down`: the database does not answer. `frozen`: not even that it is down."""
 
     down: bool = False
+    frozen: bool = False
     down_after: dict[str, int] = field(default_factory=dict)
     """How often each of these is answered before the database goes away for it."""
     calls: list[str] = field(default_factory=list)
@@ -70,6 +71,8 @@ class MemoryReads:
     async def _ask(self, what: str) -> None:
         self.calls.append(what)
         await asyncio.sleep(0)
+        if self.frozen:
+            await asyncio.Event().wait()
         left = self.down_after.get(what)
         if left is not None:
             self.down_after[what] = left - 1

@@ -93,3 +93,16 @@ async def test_a_scrape_with_redis_and_database_away_still_answers(scene: Scene)
 
     assert found["scheduler_health_status"].total == 0
     assert found["taskservice_projected_position"].samples == {}
+
+
+async def test_a_database_that_stands_still_holds_up_no_scrape(scene: Scene) -> None:
+    await scene.create()
+    await scene.leader.say(queue_size=7)
+    position = (await shown(scene))["taskservice_projected_position"].total
+    scene.reads.frozen = True
+
+    found = await shown(scene)
+
+    assert found["task_queue_size"].total == 7
+    assert found["scheduler_health_status"].total == 1
+    assert found["taskservice_projected_position"].total == position > 0
