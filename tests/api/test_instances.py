@@ -282,7 +282,7 @@ async def test_logs_page_and_filter(scene: Scene) -> None:
     }
     assert [line["logMessage"] for line in warnings["items"]] == ["line 2", "line 3"]
     assert [line["logMessage"] for line in attempt["items"]] == ["line 4"]
-    for query in ({"level": "FATAL"}, {"attempt": "0"}, {"follow": "true"}):
+    for query in ({"level": "FATAL"}, {"attempt": "0"}, {"follow": "yes"}):
         assert (await scene.call("GET", path, params=query)).status_code == 400
 
 

@@ -176,6 +176,18 @@ _ADDRESSES = (
     Setting("app.task.api.host", "127.0.0.1", HOST, "address that the api listens on; the image sets `0.0.0.0`"),
     Setting("app.task.api.port", 8_084, PORT_OR_ANY, "port of the api; 0 = any free one"),
     Setting(
+        "app.task.api.write-rate",
+        2_000,
+        integer(0, 1_000_000),
+        "changes a second that one tenant may ask of one api, each item of a batch counted; beyond: 429; 0 = no limit",
+    ),
+    Setting(
+        "app.task.api.write-burst",
+        20_000,
+        integer(1_000, 10_000_000),
+        "how many of them it may save up and ask for at once",
+    ),
+    Setting(
         "app.task.health.host",
         "127.0.0.1",
         HOST,

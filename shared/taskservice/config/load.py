@@ -55,6 +55,8 @@ def settings_from(values: Effective) -> Settings:
             host=values.get("app.task.api.host", str),
             port=values.get("app.task.api.port", int),
             tenant_queues=cast("tuple[str, ...]", values.optional("app.task.tenant.queues")),
+            write_rate=values.get("app.task.api.write-rate", int),
+            write_burst=values.get("app.task.api.write-burst", int),
         ),
         health=HealthSettings(
             host=values.get("app.task.health.host", str), port=values.get("app.task.health.port", int)

@@ -109,6 +109,9 @@ class ApiSettings:
     host: str
     port: int
     tenant_queues: tuple[str, ...]
+    write_rate: int
+    """Changes a second that one tenant may ask of one api; 0 = no limit."""
+    write_burst: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,11 +8,12 @@ from litestar import Response
 from taskservice.api.commands.views import CommandView, pending_view
 from taskservice.api.parts import PREFIX, ApiRequest
 from taskservice.api.ports import CommandRow, StorageDown
+from taskservice.api.wire.problems import ProblemError
 from taskservice.api.wire.query import Query
 from taskservice.api.writes.gateway import Sent, Undecided
 from taskservice.api.writes.idempotency import HEADER, body_hash, read_key
 from taskservice.api.writes.outcomes import accepted
-from taskservice.domain.commands import AnyCommand, Role
+from taskservice.domain.commands import AnyCommand, Role, TriggerDefinition
 from taskservice.domain.events import Actor
 
 T = TypeVar("T")
@@ -41,9 +42,10 @@ async def send(request: ApiRequest, command: AnyCommand, partition: int | None =
     """Submit a command, with the request's idempotency key on POST, and wait for its outcome.
 
     :param partition: whose leader decides; None = that of the tenant.
-    :raises ProblemError: what the gateway raises, and the rejection.
+    :raises ProblemError: `limit-reached` when the tenant asks too fast, what the gateway raises, and the rejection.
     """
     client_key = read_key(request.headers.get(HEADER)) if request.method == "POST" else None
+    _spend(request, len(command.params) if isinstance(command, TriggerDefinition) else 1)
     sent: Sent = await request.parts.gateway.send(
         command,
         body_sha=body_hash(request.method, request.url.path, request.scope["query_string"], await request.body()),
@@ -52,6 +54,18 @@ async def send(request: ApiRequest, command: AnyCommand, partition: int | None =
         partition=partition,
     )
     return sent if isinstance(sent, Undecided) else accepted(sent)
+
+
+def _spend(request: ApiRequest, items: int) -> None:
+    """Count a change against the tenant's rate.
+
+    :raises ProblemError: `limit-reached`.
+    """
+    parts = request.parts
+    wait_ms = parts.writes.take(request.tenant_id, items, parts.clock.monotonic_ms())
+    if wait_ms:
+        detail = "The tenant asks for more changes a second than this api takes; nothing was taken."
+        raise ProblemError("limit-reached", detail, retry_after_ms=wait_ms)
 
 
 async def answer(

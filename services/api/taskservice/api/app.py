@@ -78,7 +78,7 @@ async def guard(
     if access is Access.OPEN:
         return
     parts = connection.app.state.parts
-    identity = await authenticate(parts.keys, connection.headers.get("authorization"))
+    identity = await _identify(parts, connection)
     facts = facts_of(connection.scope)
     facts.tenant_id, facts.key_id = identity.tenant_id, identity.id
     connection.scope["user"] = identity
@@ -86,6 +86,23 @@ async def guard(
     produces = handler.opt.get("produces", JSON)
     if not accepts(connection.headers.get("accept"), (*produces, MEDIA_TYPE)):
         raise ProblemError("not-acceptable", f"This resource is {' or '.join(produces)}.")
+
+
+async def _identify(parts: Parts, connection: ASGIConnection[HTTPRouteHandler, KeyRecord, None, State]) -> KeyRecord:
+    """Whose key came; addresses that try wrong ones are slowed down, without holding up those that have a right one.
+
+    :raises ProblemError: 401, or 429 for an address that tries too often.
+    """
+    try:
+        return await authenticate(parts.keys, connection.headers.get("authorization"))
+    except ProblemError as problem:
+        if problem.code == "unauthenticated":
+            address = connection.client.host if connection.client is not None else ""
+            wait_ms = parts.failures.take(address, 1, parts.clock.monotonic_ms())
+            if wait_ms:
+                detail = "Too many requests without a valid key came from this address."
+                raise ProblemError("limit-reached", detail, retry_after_ms=wait_ms) from None
+        raise
 
 
 def create_app(parts: Parts) -> Shell:

@@ -12,6 +12,7 @@ import structlog
 from taskservice.api.app import create_app
 from taskservice.api.metrics import Metrics
 from taskservice.api.parts import Parts
+from taskservice.api.rates import Rate
 from taskservice.api.serving import listen, serve_http
 from taskservice.api.tenants import TenantBook
 from taskservice.clock import SystemClock
@@ -64,6 +65,7 @@ async def serve(settings: Settings, host: str, port: int, stop: asyncio.Event) -
         tenants=TenantBook(reads, queues=settings.api.tenant_queues, time_zone=settings.scheduler.time_zone),
         metrics=Metrics(),
         version=version("taskservice"),
+        write_rate=Rate(settings.api.write_rate, settings.api.write_burst),
         stopping=stop,
     )
     try:

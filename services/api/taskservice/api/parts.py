@@ -13,6 +13,7 @@ from taskservice.api.coalesce import Coalesced
 from taskservice.api.followers import Followers
 from taskservice.api.metrics import Metrics
 from taskservice.api.ports import CheckpointRow, DefinitionRow, InstanceRow, KeyRecord, ReadModel
+from taskservice.api.rates import Buckets, Rate
 from taskservice.api.tenants import TenantBook
 from taskservice.api.wire.problems import not_found
 from taskservice.api.wire.shell import RequestFacts, facts_of
@@ -56,6 +57,9 @@ class FollowTimes(msgspec.Struct, frozen=True, kw_only=True):
 
 
 FOLLOW_TIMES = FollowTimes()
+UNLIMITED = Rate(0, 1)
+FAILURES = Rate(5, 50)
+"""Wrong keys of one source address; right ones are never held up by it."""
 PATIENT = Patience()
 MAX_SPECS = 2_000
 
@@ -65,6 +69,7 @@ class Parts:
 
     :param streams: by partition. :param backlogs: by partition.
     :param random_bytes: as many unpredictable bytes as it is asked for.
+    :param write_rate: of each tenant's changes. :param failure_rate: of each address' wrong keys.
     :param stopping: set when this process ends: streams end with it.
     """
 
@@ -80,6 +85,8 @@ class Parts:
         version: str,
         patience: Patience = PATIENT,
         follow_times: FollowTimes = FOLLOW_TIMES,
+        write_rate: Rate = UNLIMITED,
+        failure_rate: Rate = FAILURES,
         stopping: asyncio.Event | None = None,
     ) -> None:
         self.reads = reads
@@ -94,6 +101,8 @@ class Parts:
         self.follow_times = follow_times
         self.stopping = stopping or asyncio.Event()
         self.followers = Followers()
+        self.writes = Buckets(write_rate)
+        self.failures = Buckets(failure_rate)
         self.decisions = Decisions(reads, patience.looks_ms)
         self.backlogs = tuple(
             Backlog(partition=number, reads=reads, status=one.status, clock=clock)
