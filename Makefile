@@ -5,13 +5,15 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTHON ?= python3
 ARGS ?=
+MINUTES ?= 10
+SEED ?=
 # Where `make test-mysql` keeps the MySQL server that it fetches.
 SERVERS ?= $(if $(HOME),$(HOME)/.cache/taskservice-servers,$(CURDIR)/.local/servers)
 GET_REAL_MYSQL ?= ../shared/tools/get-real-mysql
 MYSQL_TESTS := $(wildcard $(addprefix tests/,storage projector lease localstack integration))
 
 .DEFAULT_GOAL := help
-.PHONY: help venv up test test-mysql check lock fresh-check clean
+.PHONY: help venv up test contract test-mysql check lock fresh-check clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +38,9 @@ test-mysql: $(STAMP) ## run the tests that touch the database on a real MySQL se
 		export TASKSERVICE_MYSQLD="$(SERVERS)/bin/mysqld"; \
 	fi; \
 	$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),$(MYSQL_TESTS))
+
+contract: $(STAMP) ## requests made from the OpenAPI document against a stack: make contract MINUTES=10 SEED=42
+	@$(BIN)/python -m tests.api_contract.fuzz --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 check: $(STAMP) ## format, lint, types, import contracts and tidiness
 	@echo "==> ruff format" && $(BIN)/ruff format --check .

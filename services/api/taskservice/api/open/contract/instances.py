@@ -102,8 +102,8 @@ OPERATIONS = (
             p.MIN_POSITION,
             p.header(
                 "Last-Event-ID",
-                "`id` of the last event that a follower had: the stream goes on after it.",
-                {"type": "string", "pattern": "^[0-9]+-[0-9]+$"},
+                "`id` of the last event that a follower had: the stream goes on after it. Only of use with `follow`.",
+                {"type": "string"},
                 "1-42",
             ),
         ),

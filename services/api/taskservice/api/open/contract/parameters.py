@@ -75,12 +75,13 @@ TO = instant("to", "Only what is before this time.")
 REQUEST_ID = header(
     "X-Request-Id",
     "A UUID of the client's for this request; answers and the service's log carry it. Anything else is replaced.",
-    {"type": "string", "format": "uuid"},
+    {"type": "string"},
+    "0199f4a2-6c1e-7d30-9a55-3f4b8e21c7d0",
 )
 TRACEPARENT = header(
     "traceparent",
     "W3C Trace Context: what the request makes carries it on. One that is not valid is replaced.",
-    {"type": "string", "maxLength": 256},
+    {"type": "string"},
     "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
 )
 EVERYWHERE = (REQUEST_ID, TRACEPARENT)
