@@ -14,6 +14,7 @@ from pathlib import Path
 
 from rich import _export_format
 from rich.console import Console
+from rich.style import Style
 from rich.terminal_theme import MONOKAI
 from rich.text import Text
 
@@ -25,8 +26,13 @@ IMAGES = ROOT / "docs" / "images"
 COLUMNS = 112
 PORT = 8084
 RUNS_SHOWN = 10
+HOME = "~/task-service"
+WIDE = re.compile(r"[\u1100-\u115f\u2e80-\u9fff\uac00-\ud7a3\uff00-\uff60]+")
+WIDE_TEXT = re.compile(rf'textLength="([\d.]+)"([^>]*>{WIDE.pattern}<)')
+"""Rich counts characters where it should count columns."""
 FONT_FACE = re.compile(r"@font-face \{\{.*?\}\}\s*", re.DOTALL)
 SVG = FONT_FACE.sub("", _export_format.CONSOLE_SVG_FORMAT).replace("Fira Code, monospace", "ui-monospace, monospace")
+SVG = re.sub(r" *<!--.*?-->\n", "", SVG)
 UP_OPTIONS = ("--port", str(PORT))
 COMMANDS = (
     ("definitions", "list"),
@@ -79,11 +85,15 @@ def on_terminal(stack: RunningStack, command: tuple[str, ...]) -> str:
 
 def draw(printed: str, title: str, file: Path, stack: RunningStack) -> None:
     """The text as a picture, without what is of this machine: folders, and the key."""
-    text = printed.replace(str(stack.directory), "~/task-service")
+    text = printed.replace(str(stack.directory), HOME).replace(str(ROOT), HOME)
     text = re.sub(r"tsk_[A-Za-z0-9_-]{8,}", "tsk_…", text).rstrip()
+    shown = Text.from_ansi(text)
+    for wide in WIDE.finditer(shown.plain):
+        shown.stylize(Style(dim=False), *wide.span())  # a run of its own, so that its width moves nothing beside it
     console = Console(record=True, width=COLUMNS, file=Path(os.devnull).open("w"), force_terminal=True)  # noqa: SIM115
-    console.print(Text.from_ansi(text), soft_wrap=False)
-    file.write_text(console.export_svg(title=title, theme=MONOKAI, code_format=SVG, unique_id=file.stem), "utf-8")
+    console.print(shown, soft_wrap=False)
+    svg = console.export_svg(title=title, theme=MONOKAI, code_format=SVG, unique_id=file.stem)
+    file.write_text(WIDE_TEXT.sub(lambda found: f'textLength="{2 * float(found[1]):g}"{found[2]}', svg), "utf-8")
     print(f"wrote {file.relative_to(ROOT)}")
 
 
