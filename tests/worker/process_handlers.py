@@ -181,6 +181,14 @@ def noted(marker: str) -> list[int]:
     return sorted({int(line) for line in path.read_text().split()}) if path.exists() else []
 
 
+def alive(pid: int) -> bool:
+    """Whether it runs; a zombie does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 def until(holds: object) -> None:
     while not holds():  # type: ignore[operator]
         time.sleep(0.005)

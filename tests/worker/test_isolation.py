@@ -8,12 +8,13 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.worker.process_handlers import noted
+from tests.worker.process_handlers import alive, noted
 from tests.worker.scene import Leader, Scene, result_of
 
 from taskservice.domain.reports import Failed, Interrupted, Stopped, Succeeded, TimedOut
 from taskservice.testing.waiting import wait_until
 
+pytestmark = pytest.mark.parametrize("connect", ["redis"], indirect=True)
 Stage = Callable[..., Awaitable[Scene]]
 HANDLERS = ("tests.worker.process_handlers",)
 MIB = 1024 * 1024
@@ -42,14 +43,6 @@ def marker(tmp_path: Path) -> str:
 
 
 Run = Callable[..., Awaitable[Any]]
-
-
-def alive(pid: int) -> bool:
-    """Whether it runs; a zombie does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 async def test_context_parameters_logs_and_output_work_as_in_the_worker(run: Run, leader: Leader, scene: Scene) -> None:

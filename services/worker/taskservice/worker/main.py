@@ -131,6 +131,7 @@ async def serve(settings: Settings, told: Told, stop: asyncio.Event) -> None:
     streams = RedisStreams(
         settings.redis.url, Keys(told.partition, settings.scheduler.lock_prefix), client_name="taskservice-worker"
     )
+    processes = metrics.processes = _processes(executor, told.modules, buffer)
     worker = Worker(
         streams,
         info,
@@ -138,7 +139,7 @@ async def serve(settings: Settings, told: Told, stop: asyncio.Event) -> None:
             registry=registry,
             slots=slots,
             threads=ThreadPool(executor.core_pool_size, executor.max_pool_size),
-            processes=_processes(executor, told.modules, buffer),
+            processes=processes,
             buffer=buffer,
             metrics=metrics,
             clock=clock,

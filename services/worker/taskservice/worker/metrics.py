@@ -11,6 +11,8 @@ from taskservice.domain.histogram import Bounds, empty
 from taskservice.domain.measures import RUN_MS
 from taskservice.telemetry.families import counter, counters, gauge, gauges, histograms
 from taskservice.worker.log_buffer import LogBuffer
+from taskservice.worker.process.ends import ENDS
+from taskservice.worker.process.pool import ProcessPool
 from taskservice.worker.slots import Slots
 
 OUTCOMES: Final = ("succeeded", "failed", "timed_out", "stopped", "interrupted", "returned", "lost")
@@ -22,6 +24,7 @@ class WorkerMetrics(Collector):
     """Counters of a process, over all its lives.
 
     :ivar stuck_threads: how many threads run although their attempt is decided.
+    :ivar processes: where attempts run in processes; null = nowhere.
     """
 
     def __init__(self, slots: Slots, buffer: LogBuffer) -> None:
@@ -33,6 +36,7 @@ class WorkerMetrics(Collector):
         self.beats = 0
         self.lives = 0
         self.stuck_threads = 0
+        self.processes: ProcessPool | None = None
         self._runs = {kind: empty(RUN_MS) for kind in slots.sizes}
         self._finish_ms = empty(FINISH_MS)
         self._finish_reports = empty(FINISH_REPORTS)
@@ -88,7 +92,15 @@ class WorkerMetrics(Collector):
         yield histograms(
             "taskservice_worker_finish_reports", "Reports a batch.", FINISH_REPORTS, {(): self._finish_reports}
         )
+        pool = self.processes
+        yield counters(
+            "taskservice_worker_process_ends",
+            "Attempts in processes, by how the process ended.",
+            ("how",),
+            [((how,), 0 if pool is None else pool.ends[how]) for how in ENDS],
+        )
         for name, text, value in (
+            ("process_keepers", "Keepers started: each starts processes and watches them.", pool.opened if pool else 0),
             ("taken", "Dispatch entries taken.", self.taken),
             ("not_owner", "Reports about entries that were revoked meanwhile.", self.not_owner),
             ("beats", "Beats that were answered.", self.beats),

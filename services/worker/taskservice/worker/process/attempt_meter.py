@@ -33,7 +33,7 @@ class AttemptMeter:
 
     def look(self) -> Exceeded | None:
         """The limit that is exceeded now."""
-        pids = tree.descendants()
+        pids = tree.descendants(at_most=MAX_PROCESSES)
         if len(pids) > MAX_PROCESSES:
             return Exceeded("processes", MAX_PROCESSES, len(pids))
         if self._output_bytes > MAX_OUTPUT_BYTES:

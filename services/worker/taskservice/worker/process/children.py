@@ -14,6 +14,7 @@ from typing import Final
 from taskservice.worker.process.lines import LineSplitter
 from taskservice.worker.process.tree import PR_SET_PDEATHSIG
 
+NICE: Final = 5
 RUNNER_MODULE: Final = "taskservice.worker.process.runner"
 
 
@@ -137,13 +138,16 @@ def _fill(pipe: int, data: bytes) -> None:
 
 
 def _guard(parent: int, ceiling: int | None) -> Callable[[], None]:
-    """Run between fork and exec: no core files, and an end of the keeper is an end of this."""
+    """Run between fork and exec: no core files, an end of the keeper is an end of this, and what users run comes after
+    the worker, its beats and its keepers when the processor is short.
+    """
     prctl = ctypes.CDLL(None).prctl
 
     def guard() -> None:
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != parent:
             os._exit(1)
+        os.nice(NICE)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         if ceiling is not None:
             resource.setrlimit(resource.RLIMIT_DATA, (ceiling, ceiling))

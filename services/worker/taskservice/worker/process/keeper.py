@@ -328,21 +328,25 @@ class Keeper:
         """The main process has ended, or does so now."""
         running = self._running
         left = tree.count_living(pid for pid in tree.descendants() if pid != child.pid)
-        self._statuses |= tree.end_all()
+        self._statuses |= tree.end_all(self._group(child))
         self._drain(child)
         status = os.waitstatus_to_exitcode(self._statuses.get(child.pid, 0))
         self._end_all(m.Exited(status, "" if running is None else running.last_words), left=left)
 
     def _end_all(self, end: m.End, *, left: int = 0) -> None:
         """End everything, tell how the job ended, and start afresh with the next."""
-        tree.end_all()
         child = self._child()
+        tree.end_all(self._group(child))
         if child is not None:
             self._drain(child)
             self._close(child)
         self._runner = self._runner_ready_bytes = None
         self._statuses.clear()
         self._tell_end(end, left=left)
+
+    def _group(self, child: Child | None) -> int | None:
+        """Its process group, as long as nobody else can have that number."""
+        return None if child is None or child.pid in self._statuses else child.pid
 
     def _tell_end(self, end: m.End, *, left: int) -> None:
         if self._running is not None:

@@ -9,6 +9,7 @@ import structlog
 from taskservice.domain.logs import LogLevel
 from taskservice.worker.outcome import Failure, Success, failure
 from taskservice.worker.process import messages as m
+from taskservice.worker.process.ends import ENDS, KEEPER_LOST, NOT_STARTED, name_of
 from taskservice.worker.process.seat import KeeperCommand, Seat, SeatLostError
 from taskservice.worker.process.verdict import Judge, outcome_of
 
@@ -86,6 +87,8 @@ class ProcessPool:
         self._runs: set[asyncio.Task[None]] = set()
         self.opened = 0
         """Keepers that were started."""
+        self.ends = dict.fromkeys(ENDS, 0)
+        """Attempts in processes, by how their process ended."""
 
     def start(self, job: m.Job, judge: Judge, listener: Listener) -> ProcessRun:
         """Run this.
@@ -112,12 +115,15 @@ class ProcessPool:
         try:
             seat = await self._take_seat()
         except OSError as error:
+            self.ends[NOT_STARTED] += 1
             listener.ended(failure("ProcessNotStarted", f"no process can be started: {error}"))
             return
         try:
             end = m.Killed() if run.called_off else await self._conversation(run, seat, job, listener)
+            self.ends[name_of(end)] += 1
             outcome = outcome_of(end, job.limits, judge)
         except SeatLostError:
+            self.ends[KEEPER_LOST] += 1
             self._end(seat)
             outcome = failure("ProcessCrashed", "the keeper of its process was ended from outside")
         except asyncio.CancelledError:

@@ -44,11 +44,14 @@ def _prctl(option: int, value: int) -> None:
         raise OSError(number, os.strerror(number))
 
 
-def descendants() -> list[int]:
-    """Pids of all descendants, zombies included."""
+def descendants(at_most: int | None = None) -> list[int]:
+    """Pids of all descendants, zombies included.
+
+    :param at_most: stop looking when more than so many are found.
+    """
     found: list[int] = []
     todo = [os.getpid()]
-    while todo:
+    while todo and (at_most is None or len(found) <= at_most):
         children = _children(todo.pop())
         found += children
         todo += children
@@ -58,12 +61,15 @@ def descendants() -> list[int]:
 def _children(pid: int) -> list[int]:
     children: list[int] = []
     try:
-        threads = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 (a path object for each look at each thread is too slow)
+        threads = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 (hundreds of looks while something forks without end)
     except OSError:
         return children  # it ended meanwhile
     for thread in threads:
-        with contextlib.suppress(OSError):
-            children += map(int, Path(f"/proc/{pid}/task/{thread}/children").read_text(encoding="ascii").split())
+        try:
+            with open(f"/proc/{pid}/task/{thread}/children", encoding="ascii") as file:  # noqa: PTH123 (likewise)
+                children += map(int, file.read().split())
+        except OSError:
+            continue
     return children
 
 
@@ -112,12 +118,17 @@ def _cpu(pid: int) -> int:
     return round(sum(map(int, ticks)) * TICK_MS)
 
 
-def end_all() -> dict[int, int]:
+def end_all(group: int | None = None) -> dict[int, int]:
     """Kill every descendant and wait until none is left; answers the wait status of those that were our children.
 
-    All are stopped before the first is killed, so that none can be replaced by one that was not seen. It takes as long
+    A process group is killed in one step, in which none of it can fork. Of the others all are stopped before the first is killed, so that none can be replaced by one that was not seen. It takes as long
     as it takes: what sits in the kernel and can't be killed yet keeps its keeper, and so its slot.
+
+    :param group: of the child that leads most of them.
     """
+    if group is not None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(group, signal.SIGKILL)
     statuses: dict[int, int] = {}
     rest_s = FIRST_REST_S
     while reap(statuses):
