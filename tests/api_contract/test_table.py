@@ -94,7 +94,7 @@ def beyond(parameter: dict[str, Any]) -> list[str]:
     if "maxLength" in schema:
         found.append("x" * (schema["maxLength"] + 1))
     if schema.get("format") == "date-time":
-        found.append("2026-11-23T02:00:00")
+        found += ["2026-11-23T02:00:00", "1969-12-31T23:59:59.999Z", "9999-12-31T23:59:59.999-00:01"]
     if schema["type"] == "boolean":
         found.append("yes")
     return found

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import TypeVar
 
 from taskservice.api.wire.problems import FieldError, invalid_parameters
-from taskservice.domain.instant_text import parse_rfc3339
+from taskservice.domain.instant_text import LATEST_INSTANT, parse_rfc3339
 
 MAX_INT64 = (1 << 63) - 1
 
@@ -83,7 +83,7 @@ class Query:
         return tuple(dict.fromkeys(found))
 
     def instant(self, name: str) -> int | None:
-        """An RFC 3339 instant with an offset, as ms since the epoch."""
+        """An RFC 3339 instant with an offset, from 1970 to 9999, as ms since the epoch."""
         value = self._single(name)
         if value is None:
             return None
@@ -91,6 +91,8 @@ class Query:
         instant = parse_rfc3339(value.replace(" ", "+"))
         if instant is None:
             self._fault(name, "time", "must be an RFC 3339 time with an offset, 2026-11-23T02:00:00Z")
+        elif not 0 <= instant <= LATEST_INSTANT:
+            self._fault(name, "range", "must be a time from 1970 to 9999 (UTC)")
         return instant
 
     def labels(self, name: str) -> dict[str, str]:
