@@ -13,9 +13,10 @@
     sightings      whose beat stands still (pure)
     windows        how much may lie in dispatch streams (pure)
     upkeep         what goes along with appends: idle streams, gone consumers, the inbox's trim
-    tally          what is told: counts of the last five minutes
+    tally          what is told: counts of the last five minutes, and since the takeover
+    stream_lengths how many entries lie in the streams
     redis_time     the time of Redis on the monotonic clock, and whether the clocks agree
-    metrics        counters and histograms
+    metrics        what its health port exports
 
 Decisions are made by `taskservice.domain.decide`; nothing here knows why an event is decided. Nothing outside is told
 before the log has it.
