@@ -5,8 +5,8 @@ from random import Random
 import pytest
 
 from taskservice.storage.database import Connection, Database
-from taskservice.storage.queries import instances
-from taskservice.storage.rows import InstanceFilter
+from taskservice.storage.queries import commands, definitions, instances
+from taskservice.storage.rows import CommandFilter, DefinitionFilter, InstanceFilter
 from taskservice.storage.statements import filled, statement
 
 ROWS = 12_000
@@ -86,3 +86,89 @@ async def test_open_instances_are_found_without_a_walk_over_history(filled_table
         read = await rows_read(connection, sql)
 
     assert read <= expected + 4 * TENANTS + 20
+
+
+@pytest.fixture
+async def filled_definitions(database: Database) -> Database:
+    async with database.acquire() as connection:
+        for start in range(0, ROWS, 2_000):
+            rows = ",".join(definition_row(number) for number in range(start, start + 2_000))
+            await connection.execute(
+                "INSERT INTO task_definitions (id, tenant_id, task_name, task_handler, schedule_type, task_params,"
+                f" status, definition_key, queue, owner, deleted_at, spec) VALUES {rows}"
+            )
+        await connection.fetch("ANALYZE TABLE task_definitions")
+    return database
+
+
+def definition_row(number: int) -> str:
+    """Of one tenant every fourth; half of its definitions were deleted, few are of any one owner, handler or queue."""
+    deleted = "'2026-01-01'" if (number // TENANTS) % 2 else "NULL"
+    kind = "ONCE" if (number // TENANTS) % 100 == 2 else "CRON"
+    status = "DISABLED" if (number // TENANTS) % 100 == 4 else "ENABLED"
+    identifier = f"{number:012x}"
+    return (
+        f"('{identifier[:8]}-{identifier[8:12]}-{number:022x}','t{number % TENANTS}','n','h{number % 97}','{kind}','{{}}',"
+        f"'{status}','k{number}','q{number % 89}','o{number % 83}',{deleted},'{{}}')"
+    )
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        DefinitionFilter(),
+        DefinitionFilter(status="DISABLED"),
+        DefinitionFilter(key="k5"),
+        DefinitionFilter(schedule_type="ONCE"),
+        DefinitionFilter(task_handler="h13"),
+        DefinitionFilter(queue="q17"),
+        DefinitionFilter(owner="o19"),
+        DefinitionFilter(owner="nobody"),
+        DefinitionFilter(task_handler="h13", status="ENABLED"),
+    ],
+)
+async def test_a_page_of_definitions_reads_few_rows(filled_definitions: Database, wanted: DefinitionFilter) -> None:
+    conditions, values = definitions._conditions("t1", wanted)
+    async with filled_definitions.acquire() as connection:
+        sql = filled(definitions._page_text(conditions), {**values, "most": 50})
+        read = await rows_read(connection, sql)
+        found = len(await connection.fetch(sql))
+
+    assert read < ROWS / 24, f"{read} rows were read for {found}"
+
+
+@pytest.fixture
+async def filled_commands(database: Database) -> Database:
+    async with database.acquire() as connection:
+        for start in range(0, ROWS, 2_000):
+            rows = ",".join(command_row(number) for number in range(start, start + 2_000))
+            await connection.execute(
+                "INSERT INTO task_commands (id, tenant_id, command_type, status, submitted_at, decided_at, position)"
+                f" VALUES {rows}"
+            )
+        await connection.fetch("ANALYZE TABLE task_commands")
+    return database
+
+
+def command_row(number: int) -> str:
+    """One a minute."""
+    identifier, status = f"{number * 60_000:012x}", "REJECTED" if number % 300 == 1 else "ACCEPTED"
+    at = f"DATE_ADD('1970-01-01', INTERVAL {number} MINUTE)"
+    return f"('{identifier[:8]}-{identifier[8:12]}-{number:022x}','t{number % TENANTS}','X','{status}',{at},{at},1)"
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        CommandFilter(),
+        CommandFilter(statuses=("REJECTED",)),
+        CommandFilter(submitted_from=3_000 * 60_000, submitted_to=3_200 * 60_000),
+        CommandFilter(statuses=("ACCEPTED",), submitted_to=100 * 60_000),
+    ],
+)
+async def test_a_page_of_commands_reads_few_rows(filled_commands: Database, wanted: CommandFilter) -> None:
+    sql, values = commands._page("t1", wanted, None, 50)
+    async with filled_commands.acquire() as connection:
+        read = await rows_read(connection, filled(sql, values))
+
+    assert 0 < read < ROWS / 24, f"{read} rows were read"

@@ -35,7 +35,12 @@ CREATE TABLE IF NOT EXISTS task_definitions (
   spec MEDIUMTEXT NOT NULL COMMENT 'JSON of every member of the current version',
   PRIMARY KEY (id),
   UNIQUE KEY uq_definitions_live_key (tenant_id, live_key),
-  KEY ix_definitions_tenant_status (tenant_id, status)
+  KEY ix_definitions_tenant (tenant_id, deleted_at),
+  KEY ix_definitions_tenant_status (tenant_id, deleted_at, status),
+  KEY ix_definitions_tenant_type (tenant_id, deleted_at, schedule_type),
+  KEY ix_definitions_tenant_handler (tenant_id, deleted_at, task_handler),
+  KEY ix_definitions_tenant_queue (tenant_id, deleted_at, queue),
+  KEY ix_definitions_tenant_owner (tenant_id, deleted_at, owner)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin COMMENT='what tenants asked to be run';
 
 CREATE TABLE IF NOT EXISTS task_definition_versions (
@@ -129,6 +134,7 @@ CREATE TABLE IF NOT EXISTS task_commands (
   position BIGINT UNSIGNED NOT NULL COMMENT 'of the event that is its outcome',
   actor_type VARCHAR(64) NULL COMMENT 'who asked',
   actor_id VARCHAR(255) NULL COMMENT 'who asked',
+  source VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NULL COMMENT 'address that the request came from',
   resource VARCHAR(255) NULL COMMENT 'definitions/<id>, instances/<id> or scheduler',
   problem MEDIUMTEXT NULL COMMENT 'JSON {code, detail, currentVersion, currentStatus} of a rejected one',
   PRIMARY KEY (id),

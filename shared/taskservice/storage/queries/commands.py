@@ -38,6 +38,11 @@ async def page(
     database: Database, tenant_id: str, wanted: CommandFilter, after: str | None, limit: int
 ) -> list[CommandRow]:
     """Decided ones, newest first, with an id below `after`."""
+    sql, values = _page(tenant_id, wanted, after, limit)
+    return [_decode(row) for row in await database.fetch(sql, values)]
+
+
+def _page(tenant_id: str, wanted: CommandFilter, after: str | None, limit: int) -> tuple[str, dict[str, Any]]:
     values: dict[str, Any] = {"tenant_id": tenant_id, "most": limit}
     if wanted.actor is not None:
         values["actor"] = wanted.actor
@@ -49,8 +54,7 @@ async def page(
         values["beyond"] = lowest_id_at(wanted.submitted_to + CLOCKS_DIFFER_MS)
     if after is not None:
         values["after"] = after
-    sql = _page_text(tuple(values), wanted.statuses or _STATUSES)
-    return [_decode(row) for row in await database.fetch(sql, values)]
+    return _page_text(tuple(values), wanted.statuses or _STATUSES), values
 
 
 @cache

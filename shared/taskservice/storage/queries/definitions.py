@@ -1,4 +1,8 @@
-"""Definitions: by id, and in lists."""
+"""Definitions: by id, and in lists.
+
+Every index begins with (tenant, deleted_at), then what is filtered by, and ends with the id: so a page is read from one
+of them in its order. `q` and `label` are looked for among those.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
@@ -65,7 +69,7 @@ def _where(query: Any, conditions: tuple[str, ...]) -> Any:
     c = definitions.c
     columns = {
         "tenant_id": c.tenant_id,
-        "key": c.definition_key,
+        "key": c.live_key,
         "status": c.status,
         "schedule_type": c.schedule_type,
         "task_handler": c.task_handler,

@@ -18,6 +18,7 @@ definitions = sa.table(
         (*definition_rows.COLUMNS, "task_name", "task_handler", "schedule_type", "definition_key", "queue", "owner"),
     ),
     sa.column("labels"),
+    sa.column("live_key"),
 )
 versions = sa.table(
     "task_definition_versions",
