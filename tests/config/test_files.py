@@ -4,10 +4,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from tests.config.first_design import FIRST_DESIGN
 
 from taskservice.config import Settings, SettingsError, load_settings
 
-FIRST_DESIGN = Path(__file__).with_name("first_design.yaml")
 DOCKER_RUN = {
     "PROFILE": "prod", "MYSQL_HOST": "db", "MYSQL_PORT": "3307", "MYSQL_DATABASE": "task_service", "MYSQL_USER": "task",
     "MYSQL_PASSWORD": "vL9-mysql-pass", "REDIS_HOST": "cache", "REDIS_PORT": "6380", "REDIS_PASSWORD": "vL9-redis-pass",

@@ -32,15 +32,20 @@ class Replica:
 
     def lines(self, event: str) -> list[dict[str, Any]]:
         """The log lines of that event, of any of its processes."""
-        found = []
+        return [entry for entry in self._entries() if entry.get("event") == event]
+
+    def lines_of_level(self, level: str) -> list[dict[str, Any]]:
+        """The log lines of that level, likewise."""
+        return [entry for entry in self._entries() if entry.get("level") == level]
+
+    def _entries(self) -> Iterator[dict[str, Any]]:
         for line in self.log.read_text(encoding="utf-8").splitlines():
             try:
                 entry = json.loads(line)
             except ValueError:
                 continue
-            if isinstance(entry, dict) and entry.get("event") == event:
-                found.append(entry)
-        return found
+            if isinstance(entry, dict):
+                yield entry
 
     def children(self) -> dict[str, int]:
         """The pid of each process that it started last, by name."""

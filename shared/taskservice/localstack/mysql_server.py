@@ -26,7 +26,7 @@ class MysqlServer:
 
     :ivar directory: holds `data/`, the password and the start-up statements; made when missing, kept between runs.
     :ivar durable: flush at each commit; False is for tests, which don't survive their machine anyway.
-    :ivar every_database: the user may make and drop databases, as tests do.
+    :ivar every_database: the user may make and drop databases and users, as tests do.
     """
 
     program: MysqlProgram
@@ -137,7 +137,7 @@ class MysqlServer:
     def _start_statements(self) -> str:
         """Run at each start, before the first connection is taken: all of them may be repeated."""
         password = self._password()
-        scope = "*.*" if self.every_database else f"`{DATABASE}`.*"
+        scope, grants = ("*.*", " WITH GRANT OPTION") if self.every_database else (f"`{DATABASE}`.*", "")
         lines = [f"CREATE DATABASE IF NOT EXISTS `{DATABASE}` CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;"]
         if self.program.flavour is Flavour.MYSQL:
             root_password = (self.directory / "root-password").read_text(encoding="ascii")
@@ -145,7 +145,7 @@ class MysqlServer:
         for host in ("localhost", LOOPBACK):
             lines += [
                 f"CREATE USER IF NOT EXISTS '{USER}'@'{host}' IDENTIFIED BY '{password}';",
-                f"GRANT ALL ON {scope} TO '{USER}'@'{host}';",
+                f"GRANT ALL ON {scope} TO '{USER}'@'{host}'{grants};",
             ]
         return "\n".join(lines) + "\n"
 
