@@ -14,13 +14,15 @@ from taskservice.testing.waiting import wait_until_blocking
 SERVICE = """
 import asyncio, sys
 import structlog
-from taskservice.telemetry import RefusedToStartError, run_service
+from taskservice.telemetry import RefusedToStartError, WornOutError, run_service
 
 async def main(stop):
     structlog.get_logger("test").info("begun", zone="上海")
     match sys.argv[1]:
         case "refuse":
             raise RefusedToStartError("there is no append-only file")
+        case "wear out":
+            raise WornOutError("half of it is stuck")
         case "fail":
             raise ValueError("a bug")
     await stop.wait()
@@ -70,6 +72,14 @@ def test_a_refusal_is_one_line_and_status_2(tmp_path: Path) -> None:
 
     assert start(log, "refuse").wait(timeout=10) == 2
     assert lines(log)[-1]["reason"] == "there is no append-only file"
+    assert "exception" not in lines(log)[-1]
+
+
+def test_a_worn_out_service_is_one_line_and_status_6(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+
+    assert start(log, "wear out").wait(timeout=10) == 6
+    assert lines(log)[-1]["reason"] == "half of it is stuck"
     assert "exception" not in lines(log)[-1]
 
 

@@ -91,6 +91,19 @@ def polite(ctx: TaskContext, marker: str = "") -> str:
     return "late"
 
 
+@task("t.stuck")
+def stuck(marker: str) -> None:
+    """Sits in its thread whatever is asked of it."""
+    note(marker)
+    while True:
+        time.sleep(60)
+
+
+@task("t.pid")
+def pid() -> int:
+    return os.getpid()
+
+
 @task("p.fork_bomb", isolation="PROCESS")
 def fork_bomb(marker: str) -> None:
     while True:

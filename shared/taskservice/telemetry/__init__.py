@@ -6,6 +6,6 @@ Configured by each service's `main.py`, never at import.
 from taskservice.telemetry.health import HealthServer
 from taskservice.telemetry.logs import configure_logging
 from taskservice.telemetry.process import process_metrics
-from taskservice.telemetry.service import RefusedToStartError, run_service
+from taskservice.telemetry.service import RefusedToStartError, WornOutError, run_service
 
-__all__ = ["HealthServer", "RefusedToStartError", "configure_logging", "process_metrics", "run_service"]
+__all__ = ["HealthServer", "RefusedToStartError", "WornOutError", "configure_logging", "process_metrics", "run_service"]

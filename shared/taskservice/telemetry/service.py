@@ -16,6 +16,8 @@ from taskservice.telemetry.parent import PARENT_VARIABLE, parent_gone
 EXIT_CLEAN: Final = 0
 EXIT_FAILED: Final = 1
 EXIT_REFUSED: Final = 2
+EXIT_WORN_OUT: Final = 6
+"""Above the statuses of the command line (docs/reference/cli.md)."""
 ORPHAN_GRACE_S: Final = 10.0
 """How long an orphan may take to stop before it ends itself the hard way."""
 
@@ -27,6 +29,10 @@ class RefusedToStartError(Exception):
     """The service can't do its work as it was told to; the message says why and what to change."""
 
 
+class WornOutError(Exception):
+    """The process has ended its work in order, since it lost what only a new process gets back."""
+
+
 def run_service(main: Main, *, service: str, as_json: bool | None = None, env: Mapping[str, str] | None = None) -> int:
     """Run `main` to its end and answer the exit status for `sys.exit`.
 
@@ -36,7 +42,8 @@ def run_service(main: Main, *, service: str, as_json: bool | None = None, env: M
     :param service: the name in each log line.
     :param as_json: None = JSON unless stderr is a terminal.
     :param env: None = the process's own; `TASKSERVICE_PARENT_PID` counts.
-    :returns: 0 after a clean stop, 2 when `main` raised `RefusedToStartError`, 1 when it raised anything else.
+    :returns: 0 after a clean stop, 2 when `main` raised `RefusedToStartError`, 6 when it raised `WornOutError`: start it
+        again; 1 when it raised anything else.
     """
     configure_logging(service, as_json=as_json)
     parent = int((os.environ if env is None else env).get(PARENT_VARIABLE, "0"))
@@ -47,6 +54,9 @@ def run_service(main: Main, *, service: str, as_json: bool | None = None, env: M
     except RefusedToStartError as refusal:
         log.error("refused to start", reason=str(refusal))  # noqa: TRY400 (the reason is the whole story)
         return EXIT_REFUSED
+    except WornOutError as error:
+        log.error("worn out: to be started again", reason=str(error))  # noqa: TRY400 (likewise)
+        return EXIT_WORN_OUT
     except Exception:
         log.exception("failed")
         return EXIT_FAILED

@@ -9,6 +9,7 @@ import structlog
 
 from taskservice.domain.workers import WorkerInfo
 from taskservice.streams.ports import Streams
+from taskservice.telemetry import WornOutError
 from taskservice.worker.beating import WorkerLostError
 from taskservice.worker.life import Life, Shared
 
@@ -18,7 +19,7 @@ MAX_ID: Final = 100
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
-class StuckThreadsError(Exception):
+class StuckThreadsError(WornOutError):
     """Half of the THREAD slots hold threads that run on after their end: only a new process gets them back."""
 
 

@@ -1,0 +1,160 @@
+"""Workers as processes: killed with what they run, draining, worn out and replaced, and chosen by their labels."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from tests.worker.conftest import KEYS
+from tests.worker.process_handlers import alive, noted
+from tests.worker.scene import Leader, result_of
+from tests.worker.test_process import ROOT, worker_process
+
+from taskservice.clock import SystemClock
+from taskservice.domain.dispatch import StreamInfo
+from taskservice.domain.reports import Interrupted, Succeeded, TimedOut
+from taskservice.domain.workers import WorkerInfo, slot_kind
+from taskservice.localstack.supervisor import Died, Happening, ProcessSpec, Supervisor
+from taskservice.streams.bundle import RedisStreams
+from taskservice.telemetry.service import EXIT_WORN_OUT
+from taskservice.testing.waiting import wait_until
+
+IMPORT = ("--import", "tests.worker.process_handlers")
+
+
+@pytest.fixture
+async def leader(redis_url: str) -> AsyncIterator[Leader]:
+    streams = RedisStreams(redis_url, KEYS, client_name="leader")
+    leader = Leader(streams)
+    await leader.lead()
+    yield leader
+    await streams.close()
+
+
+@pytest.fixture
+def marker(tmp_path: Path) -> str:
+    return str(tmp_path / "pids")
+
+
+def marked(marker: str) -> str:
+    return msgspec.json.encode({"marker": marker}).decode()
+
+
+async def only_worker(leader: Leader) -> WorkerInfo:
+    (info,) = (await leader.workers()).values()
+    return info
+
+
+async def test_sigkill_of_the_worker_leaves_no_process_behind(
+    redis_url: str, leader: Leader, tmp_path: Path, marker: str
+) -> None:
+    with worker_process(redis_url, tmp_path, *IMPORT, "--set", "app.task.executor.process-slots=3") as process:
+        await wait_until(process.ready, "it is ready", timeout_s=30)
+        for handler in ("p.spin", "p.wait"):
+            await leader.dispatch(await leader.add_stream(handler), params=marked(marker))
+        daemon = msgspec.json.encode({"marker": f"{marker}-daemon", "wait": True}).decode()
+        await leader.dispatch(await leader.add_stream("p.daemon"), params=daemon)
+        await wait_until(lambda: len(noted(marker)) == 2 and noted(f"{marker}-daemon"), "all run", timeout_s=20)
+        pids = [*noted(marker), *noted(f"{marker}-daemon")]
+        assert all(map(alive, pids))
+
+        process.popen.kill()
+
+        await wait_until(lambda: not any(map(alive, pids)), "nothing of it runs")
+
+
+async def test_sigterm_shows_the_worker_draining_while_what_runs_may_end(
+    redis_url: str, leader: Leader, tmp_path: Path, marker: str
+) -> None:
+    with worker_process(redis_url, tmp_path, *IMPORT, "--grace-ms", "2000") as process:
+        await wait_until(process.ready, "it is ready", timeout_s=30)
+        (entry,) = await leader.dispatch(await leader.add_stream("p.wait"), params=marked(marker))
+        await wait_until(lambda: noted(marker), "it runs", timeout_s=20)
+
+        process.popen.terminate()
+
+        async def drains() -> bool:
+            return (await only_worker(leader)).state == "DRAINING"
+
+        await wait_until(drains, "its beat says so")
+        info = await only_worker(leader)
+        assert slot_kind(info, StreamInfo(queue="default", handler="noop")) is None, "it is given nothing more"
+        assert await asyncio.to_thread(process.popen.wait, 15) == 0
+    assert isinstance(await leader.end_of(entry), Interrupted)
+    assert [pid for pid in noted(marker) if alive(pid)] == []
+
+
+async def test_half_the_threads_stuck_ends_the_worker_and_its_replacement_takes_the_next_task(
+    redis_url: str, leader: Leader, tmp_path: Path, marker: str
+) -> None:
+    supervisor = Supervisor(SystemClock())
+    settings = ("--set", "app.task.executor.max-pool-size=2", "--set", "app.task.executor.core-pool-size=1")
+    supervisor.add(
+        ProcessSpec(
+            name="worker",
+            role="worker",
+            command=[sys.executable, "-m", "taskservice.cli.main", "worker", *IMPORT, *settings],
+            log=tmp_path / "worker.log",
+            env={"PATH": os.environ["PATH"], "TASKSERVICE_REDIS_URL": redis_url},
+            cwd=ROOT,
+            answers=lambda: True,
+        )
+    )
+    happened: list[Happening] = []
+
+    async def turn_until(what: type[Happening]) -> bool:
+        happened.extend(await supervisor.run_once())
+        return any(isinstance(one, what) for one in happened)
+
+    try:
+        await supervisor.run_once()
+        suffix = await leader.add_stream("t.stuck")
+        (entry,) = await leader.dispatch(suffix, params=marked(marker), timeout_ms=100, cancel_grace_ms=100)
+        assert isinstance(await leader.end_of(entry), TimedOut)
+        (stuck,) = noted(marker)
+
+        await wait_until(lambda: turn_until(Died), "the worker ends", timeout_s=30)
+        (died,) = (one for one in happened if isinstance(one, Died))
+        assert (died.status, alive(stuck)) == (EXIT_WORN_OUT, False)
+
+        (next_entry,) = await leader.dispatch(await leader.add_stream("t.pid"))
+        again = await _end_with_turns(supervisor, leader, next_entry)
+        assert isinstance(again, Succeeded)
+        assert result_of(again) != stuck
+    finally:
+        await supervisor.stop(["worker"])
+
+
+async def _end_with_turns(supervisor: Supervisor, leader: Leader, entry: str) -> object:
+    async def end() -> list[object]:
+        await supervisor.run_once()
+        return [one for one in await leader.reports_of(entry) if type(one).__name__ != "Started"]
+
+    found = await wait_until(end, "the end on the replacement", timeout_s=30)
+    assert isinstance(found, list)
+    return found[0]
+
+
+async def test_a_worker_takes_what_asks_for_its_labels(redis_url: str, leader: Leader, tmp_path: Path) -> None:
+    arguments = ("--label", "region=eu", "--label", "disk=ssd", "--set", "app.task.worker.labels=region=us,tier=1")
+    with worker_process(redis_url, tmp_path, *IMPORT, *arguments) as process:
+        await wait_until(process.ready, "it is ready", timeout_s=30)
+        assert (await only_worker(leader)).labels == {"region": "eu", "disk": "ssd", "tier": "1"}
+        there = await leader.add_stream("t.pid", labels={"region": "eu", "tier": "1"})
+        elsewhere = await leader.add_stream("p.async", labels={"region": "us"})
+        (other,) = await leader.dispatch(elsewhere)
+        (entry,) = await leader.dispatch(there)
+
+        assert isinstance(await leader.end_of(entry), Succeeded)
+        assert await leader.reports_of(other) == [], "nobody has that label"
+
+
+@pytest.mark.parametrize("label", ["region", "=eu", "a b=c", "k" * 64 + "=v"])
+def test_a_label_that_is_none_refuses_to_start(redis_url: str, tmp_path: Path, label: str) -> None:
+    with worker_process(redis_url, tmp_path, "--label", label) as process:
+        assert process.popen.wait(timeout=30) == 2
+
+    assert "KEY=VALUE" in process.log.read_text()
