@@ -14,14 +14,14 @@ OPERATIONS = (
     Operation(
         id="live",
         tag="service",
-        summary="Is the process alive?",
+        summary="Say whether the process is alive",
         description="200 as long as the event loop turns.",
         answers=(json_answer(200, "It is.", HealthView),),
     ),
     Operation(
         id="ready",
         tag="service",
-        summary="Can requests be served?",
+        summary="Say whether requests can be served",
         description=(
             "200 when the API keys were read once and Redis answers: then commands are accepted, also while the "
             "database is down."
@@ -31,23 +31,30 @@ OPERATIONS = (
     Operation(
         id="metrics",
         tag="service",
-        summary="Prometheus metrics",
+        summary="Read the metrics",
         description="What the leaders say of every partition, and this process' own counters.",
         answers=(
-            Answer(status=200, description="Prometheus' text format.", content={"text/plain": {"type": "string"}}),
+            Answer(
+                status=200,
+                description="Prometheus' text format, or OpenMetrics for a client that accepts it.",
+                content={
+                    "text/plain": {"type": "string"},
+                    "application/openmetrics-text": {"type": "string"},
+                },
+            ),
         ),
     ),
     Operation(
         id="getOpenapi",
         tag="service",
-        summary="This document",
+        summary="Read this document",
         description="OpenAPI 3.1.",
         answers=(Answer(status=200, description="OpenAPI 3.1.", content={"application/json": {"type": "object"}}),),
     ),
     Operation(
         id="getDocs",
         tag="service",
-        summary="This document as a page",
+        summary="Read this document as a page",
         description="Loads nothing from anywhere: it works offline.",
         answers=(Answer(status=200, description="The page.", content={"text/html": _PAGE}, headers=_PAGE_HEADERS),),
         problems=("not-acceptable",),
@@ -55,7 +62,7 @@ OPERATIONS = (
     Operation(
         id="listProblemKinds",
         tag="service",
-        summary="Every problem code",
+        summary="List every problem code",
         description=_EITHER,
         answers=(
             Answer(
@@ -70,7 +77,7 @@ OPERATIONS = (
     Operation(
         id="getProblemKind",
         tag="service",
-        summary="What a problem code means",
+        summary="Read what a problem code means",
         description=f"The `type` of a problem leads here. {_EITHER}",
         answers=(
             Answer(
@@ -85,7 +92,7 @@ OPERATIONS = (
     Operation(
         id="listSchemas",
         tag="service",
-        summary="Every JSON Schema that is served",
+        summary="List every JSON Schema that is served",
         description=_EITHER,
         answers=(
             Answer(
@@ -100,7 +107,7 @@ OPERATIONS = (
     Operation(
         id="getSchema",
         tag="service",
-        summary="A JSON Schema",
+        summary="Read a JSON Schema",
         description="`definition` is what clients send, `problem` every error, `event` the envelope of events.",
         answers=(Answer(status=200, description="The schema.", content={"application/schema+json": _SCHEMA}),),
         problems=("not-found",),
@@ -108,7 +115,7 @@ OPERATIONS = (
     Operation(
         id="getEventSchema",
         tag="service",
-        summary="The JSON Schema of an event's data",
+        summary="Read the JSON Schema of an event's data",
         description="`dataschema` of an event leads here.",
         answers=(Answer(status=200, description="The schema.", content={"application/schema+json": _SCHEMA}),),
         problems=("not-found",),
