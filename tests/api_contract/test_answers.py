@@ -132,6 +132,7 @@ async def test_what_needs_no_key(judge: Judge, scene: Scene) -> None:
         await judge("GET", path, 200, caller=None)
         await judge("GET", path, 400, caller=None, params={"a": "1"})
     await judge("GET", "/health/ready", 200, caller=None)
+    await judge("GET", "/metrics", 200, caller=None, headers={"Accept": "application/openmetrics-text"})
     await judge("GET", "/problems/internal", 200, caller=None)
     await judge("GET", "/problems/nothing", 404, caller=None)
     await judge("GET", "/problems/internal", 406, caller=None, headers={"Accept": "image/png"})

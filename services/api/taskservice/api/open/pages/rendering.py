@@ -1,4 +1,4 @@
-"""Templates to answers."""
+"""Templates to texts: pages in HTML, and the reference in Markdown."""
 
 import base64
 import hashlib
@@ -6,8 +6,10 @@ import re
 from pathlib import Path
 from typing import Any, Final
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
+
+from taskservice.api.parts import PREFIX
 
 FOLDER = Path(__file__).parent
 STYLE: Final = (FOLDER / "style.css").read_text(encoding="utf-8")
@@ -38,6 +40,16 @@ def phrase(text: str) -> Markup:
     return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped above
 
 
+def cell(text: str) -> str:
+    """A text as a cell of a table in Markdown."""
+    return text.replace("|", r"\|").replace("\n", " ")
+
+
+def short(path: str) -> str:
+    """A path below the base path that the page names."""
+    return path.removeprefix(PREFIX)
+
+
 def render(template: str, **values: Any) -> str:
     """The page that a template makes of these values."""
     return _environment.get_template(template).render(style=Markup(STYLE), **values)  # noqa: S704 - our own file
@@ -45,9 +57,9 @@ def render(template: str, **values: Any) -> str:
 
 _environment = Environment(
     loader=FileSystemLoader(FOLDER),
-    autoescape=True,
+    autoescape=select_autoescape(["html"]),
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_environment.filters |= {"prose": prose, "phrase": phrase}
+_environment.filters |= {"prose": prose, "phrase": phrase, "cell": cell, "short": short}
