@@ -53,15 +53,13 @@ async def apply_entries(
     steps = await _planned(client, entries, zone=zone, now_ms=now_ms)
     faulty = any(isinstance(step, Faulty) for step in steps)
     acts = not dry_run and not faulty
-    with progress("applying" if acts else "showing", len(steps)) as tell:
-        for number, step in enumerate(steps):
-            try:
-                made = await _carry_out(client, step) if acts else None
-            except ClientError as error:
-                message = f"entry {step.entry}, {_name(entries[step.entry])}: {error}\nwhat stands above was done"
-                raise CommandFailed(message, ExitCode(failure_of(error).exit_code)) from None
-            _show(out, step, entries[step.entry], made)
-            tell(number + 1)
+    for step in steps:
+        try:
+            made = await _carry_out(client, step) if acts else None
+        except ClientError as error:
+            message = f"entry {step.entry}, {_name(entries[step.entry])}: {error}\nwhat stands above was done"
+            raise CommandFailed(message, ExitCode(failure_of(error).exit_code)) from None
+        _show(out, step, entries[step.entry], made)
     if not faulty:
         summary = _summary(steps, dry_run=dry_run)
         (out.remark if out.mode == "json" else out.line)(summary)

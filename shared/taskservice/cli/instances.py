@@ -115,7 +115,7 @@ async def retry(ask: Asking, instance: str, *, wait: bool) -> None:
     found = await instance_of(ask.client, instance)
     retried = await ask.client.retry(found.id)
     if wait:
-        await watch_run(ask, retried)
+        await watch_run(ask, retried, after_attempt=found.attempt)
     elif ask.out.mode == "json":
         ask.out.json(retried)
     else:

@@ -22,11 +22,12 @@ def tell_line(out: Output, line: LogLine) -> None:
         out.status_line(line.log_level, f"{line.log_time}  {line.attempt}  {line.log_message}")
 
 
-async def watch_run(ask: Asking, instance: Instance) -> None:
+async def watch_run(ask: Asking, instance: Instance, *, after_attempt: int = 0) -> None:
     """Tell its log lines until it has ended, then how; ends the command by its status.
 
     With `--json` nothing but the ended instance is told.
 
+    :param after_attempt: lines of attempts up to this one are known already.
     :raises CommandFailed: it FAILED or was CANCELLED.
     """
     if ask.out.mode == "json":
@@ -34,12 +35,14 @@ async def watch_run(ask: Asking, instance: Instance) -> None:
         ask.out.json(ended)
     else:
         async for line in ask.client.follow_logs(instance.id):
-            tell_line(ask.out, line)
+            if line.attempt > after_attempt:
+                tell_line(ask.out, line)
         ended = await until_ended(ask, instance)
         took = duration(ended.execution_duration)
         ask.out.status_line(ended.status, f"{ended.id}" + (f" after {took}" if took else ""))
     if ended.status != "SUCCESS":
-        raise CommandFailed(f"{ended.id} {ended.status}: {why(ended) or 'no reason is known'}", ExitCode.FAILED)
+        reason = why(ended)
+        raise CommandFailed(f"{ended.id} ended {ended.status}" + (f": {reason}" if reason else ""), ExitCode.FAILED)
 
 
 async def until_ended(ask: Asking, instance: Instance) -> Instance:

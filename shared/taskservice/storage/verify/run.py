@@ -31,24 +31,28 @@ _REMEMBERED_LINES = 500_000
 """Ids of log lines that are remembered, so that a line that was sent twice is compared once."""
 
 
-async def verify(database: Database, tell: Callable[[Difference], None]) -> Report:
+async def verify(
+    database: Database, tell: Callable[[Difference], None], progress: Callable[[int], None] = lambda _: None
+) -> Report:
     """Compare every row and column with what the archived log says; harmless on the live system.
 
     :param tell: is called with each difference as it is found.
+    :param progress: is called with how many events are replayed by now, of all partitions.
     :raises StorageError: the database can't be asked.
     """
     report = Report(tell)
     async with snapshot(database) as connection:
-        await _Verification(connection, report).run()
+        await _Verification(connection, report, progress).run()
     return report
 
 
 class _Verification:
     """One run."""
 
-    def __init__(self, connection: Connection, report: Report) -> None:
+    def __init__(self, connection: Connection, report: Report, progress: Callable[[int], None]) -> None:
         self._connection = connection
         self._report = report
+        self._progress = progress
         self._reader = Reader(connection)
         self._instances = Sampled(self._reader, report, INSTANCES)
         self._commands = Sampled(self._reader, report, COMMANDS)
@@ -85,6 +89,7 @@ class _Verification:
             for entry in entries:
                 replay.take(entry)
             self._report.events += len(entries)
+            self._progress(self._report.events)
             if len(replay.ended) >= PAGE:
                 await self._compare_ended(replay)
             if len(replay.commands) >= PAGE:
