@@ -13,7 +13,7 @@ GET_REAL_MYSQL ?= ../shared/tools/get-real-mysql
 MYSQL_TESTS := $(wildcard $(addprefix tests/,storage projector lease localstack integration))
 
 .DEFAULT_GOAL := help
-.PHONY: help venv up test contract test-mysql check lock fresh-check clean
+.PHONY: help venv up test contract test-mysql check audit lock fresh-check clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,12 +42,17 @@ test-mysql: $(STAMP) ## run the tests that touch the database on a real MySQL se
 contract: $(STAMP) ## requests made from the OpenAPI document against a stack: make contract MINUTES=10 SEED=42
 	@$(BIN)/python -m tests.api_contract.fuzz --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
-check: $(STAMP) ## format, lint, types, import contracts and tidiness
+check: $(STAMP) ## format, lint, types, import contracts, image and compose, and tidiness
 	@echo "==> ruff format" && $(BIN)/ruff format --check .
 	@echo "==> ruff check" && $(BIN)/ruff check .
 	@echo "==> mypy" && $(BIN)/mypy
 	@echo "==> import contracts" && $(BIN)/lint-imports --no-cache
+	@echo "==> image and compose" && $(BIN)/hadolint deploy/Dockerfile && $(BIN)/yamllint --strict compose.yaml .yamllint.yaml && \
+		$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec compose.yaml
 	@echo "==> tidy" && $(BIN)/python -m pytest -q tests/tidy
+
+audit: $(STAMP) ## look for known vulnerabilities of what the image holds; says when it can't
+	@$(BIN)/python deploy/audit.py
 
 lock: ## pin and hash the requirements anew from pyproject.toml
 	@PYTHON="$(PYTHON)" sh deploy/lock.sh $(VENV)
