@@ -52,13 +52,12 @@ class WorkerMetrics(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """The metrics as they are now."""
+        yield from self._now()
+        yield from self._histograms()
+        yield from self._counters()
+
+    def _now(self) -> Iterable[Metric]:
         sizes = self._slots.sizes
-        yield counters(
-            "taskservice_worker_attempts",
-            "Attempts ended by this worker, by how.",
-            ("outcome",),
-            [((outcome,), count) for outcome, count in self.outcomes.items()],
-        )
         yield gauges(
             "taskservice_worker_slots",
             "Handlers that may run at once, by kind of slot.",
@@ -74,6 +73,8 @@ class WorkerMetrics(Collector):
         yield gauge(
             "taskservice_worker_stuck_threads", "Threads that run on after their end was decided.", self.stuck_threads
         )
+
+    def _histograms(self) -> Iterable[Metric]:
         yield histograms(
             "taskservice_worker_run_seconds",
             "From the call of a handler to the decision how it ended, by kind of slot.",
@@ -91,6 +92,14 @@ class WorkerMetrics(Collector):
         )
         yield histograms(
             "taskservice_worker_finish_reports", "Reports a batch.", FINISH_REPORTS, {(): self._finish_reports}
+        )
+
+    def _counters(self) -> Iterable[Metric]:
+        yield counters(
+            "taskservice_worker_attempts",
+            "Attempts ended by this worker, by how.",
+            ("outcome",),
+            [((outcome,), count) for outcome, count in self.outcomes.items()],
         )
         pool = self.processes
         yield counters(
