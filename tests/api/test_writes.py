@@ -235,3 +235,17 @@ async def test_many_at_once_are_all_answered_with_few_reads(scene: Scene) -> Non
     assert {one.status_code for one in answers} == {201}
     assert len({one.json()["id"] for one in answers}) == 200
     assert len(scene.reads.calls) < 200
+
+
+async def test_a_command_is_recorded_with_the_address_that_it_came_from(scene: Scene) -> None:
+    made = await scene.create()
+    await scene.call("POST", f"/definitions/{made['id']}/trigger")
+    await scene.call("POST", f"/definitions/{made['id']}/trigger", json={"batch": [{}, {}]})
+    await scene.call("PUT", f"/definitions/{made['id']}", json=definition(), headers={"If-Match": '"9"'})
+
+    assert [(type(one).__name__, one.source) for one in scene.leader.outcomes] == [
+        ("DefinitionCreated", "127.0.0.1"),
+        ("InstanceScheduled", "127.0.0.1"),
+        ("CommandAccepted", "127.0.0.1"),
+        ("CommandRejected", "127.0.0.1"),
+    ]

@@ -70,6 +70,7 @@ class GrowingLog:
             "outcome": True,
             "command_id": self.new_id(),
             "command_type": command,
+            "source": self.random.choice(("", "2001:db8::1%eth0")),
             "actor": self.random.choice((None, e.Actor(type="api_key", id="k'1"))),
             "traceparent": self.random.choice((None, "00-" + "a" * 32 + "-" + "b" * 16 + "-01")),
         }

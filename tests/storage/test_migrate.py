@@ -19,6 +19,7 @@ TABLES = {
     "task_logs",
     "task_stats_hourly",
     "tenants",
+    "installation",
 }
 
 

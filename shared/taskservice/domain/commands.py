@@ -22,6 +22,8 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
     actor: Actor
     role: Role = "ADMIN"
     traceparent: str | None = None
+    source: str = ""
+    """Address that the request came from; '' when none is known."""
 
 
 class CreateDefinition(Command, frozen=True, kw_only=True, tag=True, gc=False):

@@ -5,7 +5,8 @@ folding it is total and deterministic. Instants are milliseconds since the epoch
 
 Common members: `ts` when it was decided (never goes back within a partition) · `at` the time of the command, report
 or nominal instant that it answers · `tenant_id` · `cause` `<inbox id>#<index>` or the nominal instant ·
-`outcome` true on the one event that is a command's outcome, which then names the command · `actor` where a person
+`outcome` true on the one event that is a command's outcome, which then names the command and the
+address (`source`) that it was asked from · `actor` where a person
 asked · `traceparent` W3C trace context.
 """
 
@@ -40,6 +41,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_f
     outcome: bool = False
     command_id: str = ""
     command_type: str = ""
+    source: str = ""
     actor: Actor | None = None
     traceparent: str | None = None
 

@@ -17,11 +17,18 @@ from taskservice.domain.commands import AnyCommand, Role, TriggerDefinition
 from taskservice.domain.events import Actor
 
 T = TypeVar("T")
+MAX_SOURCE = 64
+"""Characters of column `source`; the longest IPv6 address with a zone has fewer."""
 
 
 def actor_of(request: ApiRequest) -> Actor:
     """Who asks, as events name it."""
     return Actor(type="api_key", id=request.identity.id)
+
+
+def source_of(request: ApiRequest) -> str:
+    """The address that the request came from; that of a proxy, if there is one."""
+    return "" if request.client is None else request.client.host[:MAX_SOURCE]
 
 
 def prefers_async(request: ApiRequest) -> bool:
@@ -107,6 +114,7 @@ class Asking(TypedDict):
     actor: Actor
     role: Role
     traceparent: str | None
+    source: str
 
 
 def asking(request: ApiRequest) -> Asking:
@@ -117,4 +125,5 @@ def asking(request: ApiRequest) -> Asking:
         "actor": actor_of(request),
         "role": request.identity.role,
         "traceparent": request.facts.traceparent,
+        "source": source_of(request),
     }

@@ -21,6 +21,7 @@ def command_of(event: e.AnyEvent, position: int) -> CommandDecided:
         decided_at=event.ts,
         position=position,
         actor=event.actor,
+        source=event.source,
         resource=_resource(event),
         problem=_problem(event) if isinstance(event, e.CommandRejected) else None,
     )

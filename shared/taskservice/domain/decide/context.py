@@ -33,6 +33,7 @@ class Outcome(TypedDict):
     outcome: bool
     command_id: str
     command_type: str
+    source: str
 
 
 class Context:
@@ -80,7 +81,12 @@ class Context:
         command = self.command
         if command is None:
             raise ValueError("only a command has an outcome")
-        return {"outcome": True, "command_id": command.id, "command_type": type(command).__name__}
+        return {
+            "outcome": True,
+            "command_id": command.id,
+            "command_type": type(command).__name__,
+            "source": command.source,
+        }
 
     def accept(self, resource: str) -> None:
         """The command changes nothing (any more)."""

@@ -204,6 +204,7 @@ def _schedule(context: Context, definition: Definition, command: c.TriggerDefini
         outcome=not command.batch,
         command_id=command.id,
         command_type="" if command.batch else "TriggerDefinition",
+        source="" if command.batch else command.source,
         actor=command.actor,
         traceparent=command.traceparent,
     )

@@ -42,6 +42,7 @@ class CommandDecided(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     decided_at: int
     position: int
     actor: Actor | None
+    source: str
     resource: str
     problem: bytes | None = None
 

@@ -54,7 +54,7 @@ def command_row(command: CommandDecided) -> str:
     problem = "NULL" if c.problem is None else text(c.problem.decode())
     return (
         f"({text(c.id)},'{c.tenant_id}',{text(c.type)},'{c.status}',{instant(c.submitted_at)},{instant(c.decided_at)},"
-        f"{c.position},{actor},{filled_or_null(c.resource)},{problem})"
+        f"{c.position},{actor},{filled_or_null(c.source)},{filled_or_null(c.resource)},{problem})"
     )
 
 

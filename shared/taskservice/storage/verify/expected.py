@@ -166,6 +166,7 @@ def command_columns(event: e.AnyEvent, position: int) -> Columns:
         "decided_at": utc(event.ts),
         "position": position,
         **actor_columns(event.actor),
+        "source": event.source or None,
         "resource": _resource(event) or None,
         "problem": problem,
     }
