@@ -35,14 +35,15 @@ def test_show_prints_every_setting_with_its_source(tmp_path: Path) -> None:
     assert secret not in done.stdout
 
 
-def test_show_as_json(tmp_path: Path) -> None:
-    done = config(tmp_path, "show", "--json", "--changed", env={"APP_TASK_HTTP_ALLOW": "a:1,b:2"})
+def test_show_as_json_is_a_line_a_setting(tmp_path: Path) -> None:
+    done = config(
+        tmp_path, "show", "--json", "--changed", env={"APP_TASK_HTTP_ALLOW": "a:1,b:2", "APP_TASK_WORKER_TTL": "3s"}
+    )
 
-    assert msgspec.json.decode(done.stdout) == {
-        "settings": [{"key": "app.task.http.allow", "value": ["a:1", "b:2"], "source": "APP_TASK_HTTP_ALLOW"}],
-        "problems": [],
-        "warnings": [],
-    }
+    assert [msgspec.json.decode(line) for line in done.stdout.splitlines()] == [
+        {"key": "app.task.http.allow", "value": ["a:1", "b:2"], "source": "APP_TASK_HTTP_ALLOW"},
+        {"key": "app.task.worker.ttl", "value": 3_000, "source": "APP_TASK_WORKER_TTL"},
+    ]
 
 
 def test_show_of_faulty_settings_still_shows_them_and_says_what_is_wrong(tmp_path: Path) -> None:

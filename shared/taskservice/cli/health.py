@@ -6,6 +6,7 @@ from typing import Final
 
 import click
 
+from taskservice.cli.examples import examples
 from taskservice.cli.exit_codes import ExitCode
 from taskservice.config import Settings, settings_options
 
@@ -14,7 +15,7 @@ LARGEST_ANSWER_BYTES: Final = 65_536
 _ANY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (read, not bound)
 
 
-@click.command("health")
+@click.command("health", epilog=examples("taskservice health", "taskservice health --port 8085 --live"))
 @click.option("--port", type=click.IntRange(1, 65_535), help="default: setting app.task.api.port")
 @click.option("--live", is_flag=True, help="ask only whether it runs")
 @settings_options

@@ -13,6 +13,7 @@ import structlog
 
 from taskservice.cli.all.roles import Roles, RunningRoles, role_specs
 from taskservice.cli.all.stores import bring_tables_to_this_version, tell_if_there_is_no_key, wait_for_stores
+from taskservice.cli.examples import examples
 from taskservice.clock import SystemClock
 from taskservice.config import Settings, settings_options
 from taskservice.config.options import given_options
@@ -21,7 +22,13 @@ from taskservice.telemetry import run_service
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
-@click.command("all")
+@click.command(
+    "all",
+    epilog=examples(
+        "taskservice all --import my_tasks",
+        "PROFILE=prod MYSQL_PASSWORD_FILE=/run/secrets/mysql taskservice all --config given.yaml",
+    ),
+)
 @click.option("--import", "imports", multiple=True, metavar="MODULE", help="handlers that the workers load; repeatable")
 @click.option(
     "--queue", "queues", multiple=True, default=("default",), show_default=True, help="queue to take; repeatable"
