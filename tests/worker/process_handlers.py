@@ -204,4 +204,4 @@ def alive(pid: int) -> bool:
 
 def until(holds: object) -> None:
     while not holds():  # type: ignore[operator]
-        time.sleep(0.005)
+        time.sleep(0.005)  # in a process of its own, until its child has told its pid

@@ -369,16 +369,6 @@ def test_what_the_contract_allows_is_kept(member: str, value: object, field: str
     assert getattr(spec_with(**{member: value}), field) == expected
 
 
-@pytest.mark.parametrize("who", [{"isolation": "PROCESS"}, {"taskHandler": "shell"}])
-def test_a_process_may_be_given_limits_and_an_environment(who: dict[str, object]) -> None:
-    spec = spec_with(
-        **who, memoryLimitBytes=2**28, cpuLimitMs=60_000, environment={"LANG": "C"}, requiredLabels={"r": "eu"}
-    )
-
-    assert (spec.memory_limit_bytes, spec.cpu_limit_ms) == (2**28, 60_000)
-    assert (spec.environment, spec.required_labels) == ({"LANG": "C"}, {"r": "eu"})
-
-
 def test_a_once_in_the_past_is_taken_since_it_fires_at_once() -> None:
     assert valid(scheduled("ONCE", runAt="2020-01-01T00:00:00Z")).spec.run_at == 1_577_836_800_000
 

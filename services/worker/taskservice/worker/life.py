@@ -84,18 +84,7 @@ class Life:
             before=self._shipper.before_finish,
             failed=self._cut_off,
         )
-        self.runs = Runs(
-            shared.registry,
-            shared.slots,
-            shared.threads,
-            shared.processes,
-            clock=shared.clock,
-            redis_clock=shared.redis_clock,
-            metrics=shared.metrics,
-            report=self._finisher.add,
-            settle=lambda attempt: self._ledger.settle(attempt.entry_id, shared.clock.monotonic_ms()),
-            unable=self._unable,
-        )
+        self.runs = self._runs()
         self._intake = Intake(
             ledger=self._ledger,
             runs=self.runs,
@@ -198,6 +187,21 @@ class Life:
     async def _until_all_returned(self) -> None:
         while self.runs.running:  # noqa: ASYNC110 (the sweep is what tells)
             await asyncio.sleep(await self.runs.sweep())
+
+    def _runs(self) -> Runs:
+        shared = self._shared
+        return Runs(
+            shared.registry,
+            shared.slots,
+            shared.threads,
+            shared.processes,
+            clock=shared.clock,
+            redis_clock=shared.redis_clock,
+            metrics=shared.metrics,
+            report=self._finisher.add,
+            settle=lambda attempt: self._ledger.settle(attempt.entry_id, shared.clock.monotonic_ms()),
+            unable=self._unable,
+        )
 
     def _taker(self, kind: Isolation) -> Taker:
         return Taker(
