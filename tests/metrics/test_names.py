@@ -1,7 +1,13 @@
 """The check of names can fail, and the reference page itself passes it."""
 
+import re
+
 import pytest
-from tests.metrics.shown import FIRST_DESIGN, documented, faults
+from tests.metrics.shown import FIRST_DESIGN, PAGE, documented, faults
+from tests.tidy.tree import ROOT
+
+USED = re.compile(r"\b((?:taskservice|task|scheduler|process|python_gc)_\w+)(?:\{([^}]*)\})?")
+"""A metric in a query, with its matchers."""
 
 
 @pytest.mark.parametrize(
@@ -49,3 +55,35 @@ def test_the_unit_of_a_row_is_that_of_its_name() -> None:
             wrong.append((row.name, row.unit))
 
     assert wrong == []
+
+
+def queries() -> list[str]:
+    """The queries and alerts of the pages for operators."""
+    found: list[str] = []
+    for page in (PAGE, ROOT / "docs" / "how-to" / "operate.md"):
+        text = page.read_text(encoding="utf-8")
+        found += re.findall(r"```promql\n(.*?)```", text, re.DOTALL)
+    alerts = PAGE.read_text(encoding="utf-8").partition("| condition |")[2]
+    return found + re.findall(r"^\| `([^`]+)` \|", alerts, re.MULTILINE)
+
+
+def test_what_the_queries_name_exists() -> None:
+    rows = {row.name: row for row in documented()}
+    unknown: list[str] = []
+    used = 0
+    for query in queries():
+        for name, matchers in USED.findall("\n".join(line for line in query.splitlines() if not line.startswith("#"))):
+            used += 1
+            row = rows.get(name) or rows.get(re.sub(r"_(bucket|sum|count)$", "", name))
+            labels = set(re.findall(r"(\w+)\s*[=!]", matchers))
+            if row is None or (name.endswith("_bucket") and row.kind != "histogram") or labels - row.labels:
+                unknown.append(f"{name}{{{matchers}}}")
+
+    assert unknown == []
+    assert used >= 20
+
+
+def test_a_query_of_something_unknown_is_found() -> None:
+    assert USED.findall('rate(taskservice_x_total{reason="A", b!="c"}[5m])') == [
+        ("taskservice_x_total", 'reason="A", b!="c"')
+    ]

@@ -82,7 +82,7 @@ class Rounds:
         """One round; between two full ones a look at workers and streams alone."""
         full = self._full_round_due(self._parts.clock.monotonic_ms())
         steps = (
-            (self._measure, self._survey, self._count_entries, self._tell, self._find_idle_streams)
+            (self._measure, self._survey, self._tell, self._count_entries, self._find_idle_streams)
             if full
             else (self._glance,)
         )
