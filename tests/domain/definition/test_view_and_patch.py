@@ -203,6 +203,7 @@ def test_a_patch_changes_what_it_names(patch: object, changed: dict[str, object]
         ({"colour": "red"}, "unknown-member", "#/colour"),
         ({"scheduleType": "FIXED_RATE", "intervalMs": 5000}, "not-applicable", "#/cronExpression"),
         ([1], "type", "#"),
+        ({"timeoutMS": None}, "unknown-member", "#/timeoutMS"),
     ],
 )
 def test_a_patch_is_judged_as_the_whole_that_it_makes(patch: object, code: str, pointer: str) -> None:

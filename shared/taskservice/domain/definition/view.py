@@ -1,9 +1,11 @@
 """A spec in the contract's words, and back by way of a patch."""
 
-from taskservice.domain.definition.members import INSTANTS, MEMBERS
+from taskservice.domain.definition.members import BY_NAME, ENABLED, INSTANTS, MEMBERS, READ_ONLY
 from taskservice.domain.definition.patch import merge_patch
 from taskservice.domain.definition.spec import DefinitionSpec
 from taskservice.domain.instant_text import rfc3339
+
+_KNOWN = frozenset({*BY_NAME, ENABLED, *READ_ONLY})
 
 
 def to_members(spec: DefinitionSpec) -> dict[str, object]:
@@ -18,12 +20,17 @@ def patched(spec: DefinitionSpec, patch: object) -> object:
     """The body that PATCH asks for: `patch` (RFC 7396) on what the definition is, to be parsed in mode "replace".
 
     The stored dialect follows from the expression unless the client chose it; a patch that brings another expression
-    or schedule type, and says nothing of the dialect, leaves it to be worked out anew.
+    or schedule type, and says nothing of the dialect, leaves it to be worked out anew. A name that nobody knows stays, so
+    that it is refused, although to take it away would change nothing.
     """
     members = to_members(spec)
     if isinstance(patch, dict) and "cronDialect" not in patch and patch.keys() & {"cronExpression", "scheduleType"}:
         del members["cronDialect"]
-    return merge_patch(members, patch)
+    merged = merge_patch(members, patch)
+    if isinstance(patch, dict) and isinstance(merged, dict):
+        # To take away what nobody knows would be silence about a misspelt name.
+        merged |= {name: None for name in patch if name not in merged and name not in _KNOWN}
+    return merged
 
 
 def _shown(field: str, value: object) -> object:
