@@ -12,7 +12,7 @@ import jsonschema_rs
 ROOT = "urn:openapi"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Conformity:
     """Judges answers by one document."""
 
