@@ -6,7 +6,7 @@ hash of). Out: `{"next_ms": […]}`, the fires strictly after `start_ms`, fewer 
 """
 
 from collections.abc import Iterator
-from typing import BinaryIO, Literal
+from typing import BinaryIO
 
 import msgspec
 
@@ -75,7 +75,7 @@ def answer(line: bytes) -> Fires | Refusal:
     dialect = _DIALECTS.get((question.dialect or "").upper())
     parsed = parse_cron(question.expr, dialect, question.id)
     if isinstance(parsed, CronError):
-        return Refusal(told(parsed))
+        return Refusal(f"expr, {parsed.field or 'as a whole'}: {parsed.reason} (position {parsed.position})")
     policy = _POLICIES[(question.dst or "ONCE").upper()]
     schedule = cron_schedule(question.expr, dialect, question.zone, policy, question.id)
     return Fires(following(schedule, question.start_ms, question.n))
@@ -91,12 +91,6 @@ def following(schedule: Schedule, instant: int, count: int) -> list[int]:
         fires.append(found)
         instant = found
     return fires
-
-
-def told(error: CronError, part: Literal["expr", ""] = "expr") -> str:
-    """A fault of an expression in one line: field, reason, position."""
-    where = f"{part}, " if part else ""
-    return f"{where}{error.field or 'as a whole'}: {error.reason} (position {error.position})"
 
 
 def _fault(question: Question) -> str | None:

@@ -12,12 +12,15 @@ from taskservice.domain.schedule.cron_hash import spelled_out, uses_hash
 from taskservice.domain.schedule.cron_parse import CronError, ParsedCron, parse_cron
 from taskservice.domain.schedule.cron_shape import FIRST_YEAR, LAST_YEAR
 from taskservice.domain.schedule.daylight import FollowingFire, as_quartz, in_real_time, once_for_each_reading
+from taskservice.domain.schedule.local_time import Quiet, quiet_from
 from taskservice.domain.schedule.readings import DAY_S, Readings
 from taskservice.domain.schedule.zones import zone_of
 
 # A reading is at most a day away from UTC, so these cover every zone.
 _FIRST_ASKED = int(datetime(FIRST_YEAR, 1, 1, tzinfo=UTC).timestamp()) - 2 * DAY_S
 _LAST_ASKED = int(datetime(LAST_YEAR, 12, 31, tzinfo=UTC).timestamp()) + 2 * DAY_S
+_DENSE_S = 3 * DAY_S
+_NOT_KNOWN = Quiet(0, 0, 0)
 
 
 def cron_schedule(
@@ -47,7 +50,7 @@ def _shared(expression: str, dialect: CronDialect | None, time_zone: str, dst_po
 class Cron:
     """The instants that an expression names in a zone, from 1970 up to the end of the year 2099."""
 
-    __slots__ = ("_asked", "_following", "_found", "parsed", "readings", "zone")
+    __slots__ = ("_asked", "_following", "_found", "_look_again", "_quiet", "parsed", "readings", "zone")
 
     def __init__(self, parsed: ParsedCron, zone: tzinfo, dst_policy: DstPolicy) -> None:
         self.parsed = parsed
@@ -56,6 +59,8 @@ class Cron:
         self._following = _way_of(parsed, dst_policy)
         self._asked = 0
         self._found: int | None = 0
+        self._quiet = _NOT_KNOWN
+        self._look_again = -DAY_S
 
     def next_after(self, instant: int) -> int | None:
         """The first instant strictly after `instant`; both in milliseconds.
@@ -73,10 +78,28 @@ class Cron:
 
     def _search(self, instant: int) -> int | None:
         second = instant // 1000
+        begin, end, offset = self._quiet
+        if begin <= second < end:
+            reading = self.readings.after(second + offset)
+            if reading is None:
+                return None
+            if reading - offset < end:
+                return (reading - offset) * 1000
         if second > _LAST_ASKED:
             return None
-        found = self._following(self.readings, self.zone, max(second, _FIRST_ASKED))
-        return None if found is None else found * 1000
+        second = max(second, _FIRST_ASKED)
+        found = self._following(self.readings, self.zone, second)
+        if found is None:
+            return None
+        if found - second < _DENSE_S and not 0 <= self._look_again - found <= DAY_S:
+            self._look_ahead(found)
+        return found * 1000
+
+    def _look_ahead(self, second: int) -> None:
+        """The next fires of a dense schedule are close to this one: within a quiet span they need no calendar."""
+        quiet = quiet_from(self.zone, second)
+        self._quiet = quiet or _NOT_KNOWN
+        self._look_again = second + DAY_S if quiet is None else -DAY_S
 
 
 def _way_of(parsed: ParsedCron, dst_policy: DstPolicy) -> FollowingFire:

@@ -94,7 +94,8 @@ def _item(text: str, at: int, shape: Shape) -> Item | CronError:
     if slash and not low_text.isdigit():
         return CronError(shape.name, at + len(body), "a step follows a number, a range of numbers or *, not a name")
     if not dash:
-        return Item("onwards", low, shape.high, step) if slash else Item("value", low, low)
+        end = shape.high if shape.open_end is None else max(low, shape.open_end)
+        return Item("onwards", low, end, step) if slash else Item("value", low, low)
     high_at = at + len(low_text) + 1
     if high_text and low_text.isdigit() != high_text.isdigit():
         return CronError(shape.name, high_at, "a range has two numbers or two names")

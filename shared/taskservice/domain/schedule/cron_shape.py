@@ -66,7 +66,7 @@ class Shape:
     """What a field may hold.
 
     `largest_step` null = any; `wraps`: a range may run backwards through the end; `bare_step`: `/n` stands for `*/n`;
-    `hash_high` null = no `H`, else the greatest number that `H` alone may choose.
+    `hash_high` null = no `H`, else the greatest number that `H` alone may choose; `open_end` null = `a/n` runs to `high`.
     """
 
     name: FieldName
@@ -76,6 +76,7 @@ class Shape:
     wraps: bool = True
     bare_step: bool = True
     hash_high: int | None = None
+    open_end: int | None = None
     names: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -83,10 +84,10 @@ class Shape:
         """How many numbers there are."""
         return self.high - self.low + 1
 
-    def numbers_of(self, item: Item) -> set[int]:
-        """The numbers that an item names."""
+    def numbers_of(self, item: Item) -> list[int]:
+        """The numbers that an item names, in its order."""
         length = (item.last - item.first) % self.size
-        return {self.low + (item.first - self.low + offset) % self.size for offset in range(0, length + 1, item.step)}
+        return [self.low + (item.first - self.low + offset) % self.size for offset in range(0, length + 1, item.step)]
 
 
 QUARTZ_SHAPES = (
@@ -105,6 +106,6 @@ UNIX_SHAPES = (
     Shape("hour", 0, 23, wraps=False, bare_step=False, hash_high=23),
     Shape("day-of-month", 1, 31, wraps=False, bare_step=False, hash_high=_LAST_DAY_OF_EVERY_MONTH),
     Shape("month", 1, 12, wraps=False, bare_step=False, hash_high=12, names=_MONTHS),
-    Shape("day-of-week", 0, 7, wraps=False, bare_step=False, hash_high=6, names=_WEEKDAYS),
+    Shape("day-of-week", 0, 7, wraps=False, bare_step=False, hash_high=6, open_end=6, names=_WEEKDAYS),
 )
 """Debian's cron: weekdays from 0 = Sunday, which is 7 as well."""

@@ -41,7 +41,7 @@ def _spelled(item: Item, shape: Shape) -> str:
         case "value":
             return str(first)
         case "onwards":
-            return str(first) if item.first == shape.high else f"{first}/{item.step}"
+            return str(first) if item.first == item.last else f"{first}/{item.step}"
         case "range":
             return str(first) if item.first == item.last else f"{item.first}-{item.last}/{item.step}"
         case _:

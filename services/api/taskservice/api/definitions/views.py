@@ -126,7 +126,7 @@ def definition_view(row: DefinitionRow, *, handlers: frozenset[str] | None, now_
         last_status=row.last_status,
         warnings=[
             WarningView(code=code, detail=detail)
-            for code, detail in warnings(spec, known_handlers=known, now_ms=now_ms)
+            for code, detail in warnings(spec, known_handlers=known, now_ms=now_ms, definition_id=one.id)
         ],
     )
 
