@@ -8,6 +8,7 @@ from taskservice.domain.definition.problem import FieldProblem
 from taskservice.domain.definition.validate import DefinitionDefaults, Mode, ValidDefinition, parse_definition
 
 _TAG = re.compile(r'(W/)?"([^"]*)"')
+_VERSION = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
 def checked(request: ApiRequest, body: object, mode: Mode) -> ValidDefinition:
@@ -52,7 +53,7 @@ def expected_version(header: str | None, current: int | None) -> int | None:
         detail = 'If-Match must be *, or versions in quotes: "3".'
         raise invalid_parameters(FieldError(header="If-Match", code="etag", detail=detail))
     # Weak tags never match in the strong comparison that If-Match asks for (RFC 9110 §13.1.1).
-    versions = [int(tag[2]) for tag in tags if tag[1] is None and tag[2].isascii() and tag[2].isdigit()]
+    versions = [int(tag[2]) for tag in tags if tag[1] is None and _VERSION.fullmatch(tag[2])]
     if len(versions) == 1 and len(versions[:1]) == len(tags):
         return versions[0]
     if current is not None and current in versions:

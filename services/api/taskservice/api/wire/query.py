@@ -35,6 +35,15 @@ class Query:
             return None
         if not 1 <= len(value) <= max_length:
             self._fault(name, "length", f"must have 1 to {max_length} characters")
+            return None
+        return value
+
+    def token(self, name: str) -> str | None:
+        """A name or id of ours: 1 to 200 printable ASCII characters. The columns that hold such take no others."""
+        value = self.text(name)
+        if value is not None and not (value.isascii() and value.isprintable()):
+            self._fault(name, "characters", "must have printable ASCII characters only")
+            return None
         return value
 
     def texts(self, name: str, max_length: int = 200) -> tuple[str, ...]:
@@ -100,8 +109,8 @@ class Query:
         found: dict[str, str] = {}
         for value in self._all(name):
             key, separator, text = value.partition(":")
-            if not separator or not key or len(value) > 400:
-                self._fault(name, "pair", "must be a pair k:v")
+            if not separator or not key or len(value) > 400 or not value.isprintable():
+                self._fault(name, "pair", "must be a pair k:v without control characters")
             else:
                 found[key] = text
         return found
