@@ -10,7 +10,7 @@ SEED ?=
 # Where `make test-mysql` keeps the MySQL server that it fetches.
 SERVERS ?= $(if $(HOME),$(HOME)/.cache/taskservice-servers,$(CURDIR)/.local/servers)
 GET_REAL_MYSQL ?= ../shared/tools/get-real-mysql
-MYSQL_TESTS := $(wildcard $(addprefix tests/,storage projector lease localstack integration))
+MYSQL_TESTS := $(wildcard $(addprefix tests/,storage projector lease localstack integration deploy))
 
 .DEFAULT_GOAL := help
 .PHONY: help venv up test contract test-mysql check audit lock fresh-check clean
