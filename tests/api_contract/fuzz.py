@@ -49,6 +49,8 @@ NAMES = {
     "schema_version": [str(SCHEMA_VERSION)],
 }
 """What stands in paths beside ids."""
+READ_AT_THE_BEGIN = {"getOpenapi"}
+"""What schemathesis reads the document from, and asks for nothing else."""
 RELAXED = {"APP_TASK_API_WRITE_RATE": "0"}
 """Settings of the stack: no limit on how fast one tenant writes."""
 
@@ -121,6 +123,8 @@ def run(url: str, one: Pass, seed: int, facts: Path) -> Outcome:
     """One pass of schemathesis, in a process of its own."""
     command = [
         str(Path(sys.executable).parent / "st"),
+        "--config-file",
+        str(Path(__file__).with_name("schemathesis.toml")),
         "run",
         f"{url}/openapi.json",
         "--header",
@@ -266,7 +270,7 @@ def main() -> None:
         say(f"\n===== {one.name}: {'passed' if one.status == 0 else 'FAILED'}, {one.requests} requests\n{one.text}")
         for operation, statuses in sorted(one.counts.items()):
             say(f"  {operation:24} " + " ".join(f"{status}×{count}" for status, count in sorted(statuses.items())))
-    missed = set(OPERATIONS) - {operation for one in outcomes for operation in one.succeeded}
+    missed = set(OPERATIONS) - READ_AT_THE_BEGIN - {operation for one in outcomes for operation in one.succeeded}
     if missed:
         say(f"never a success: {', '.join(sorted(missed))}")
     sys.exit(max(one.status for one in outcomes) or int(bool(missed)))

@@ -93,6 +93,8 @@ def beyond(parameter: dict[str, Any]) -> list[str]:
         found += [str(schema["maximum"] + 1), str(schema["minimum"] - 1), "1.5"]
     if "maxLength" in schema:
         found.append("x" * (schema["maxLength"] + 1))
+    if schema.get("pattern") == "^[ -~]+$":
+        found += ["队列", "a\x1fb", "a\x9e"]
     if schema.get("format") == "date-time":
         found += ["2026-11-23T02:00:00", "1969-12-31T23:59:59.999Z", "9999-12-31T23:59:59.999-00:01"]
     if schema["type"] == "boolean":

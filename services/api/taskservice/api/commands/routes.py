@@ -36,7 +36,7 @@ async def list_commands(request: ApiRequest) -> Response[CommandPage]:
     statuses = query.choices("status", STATUSES)
     wanted = CommandFilter(
         statuses=tuple(status for status in statuses if status != "PENDING"),
-        actor=query.text("actor"),
+        actor=query.token("actor"),
         submitted_from=query.instant("from"),
         submitted_to=query.instant("to"),
     )

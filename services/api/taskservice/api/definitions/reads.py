@@ -33,11 +33,11 @@ async def list_definitions(request: ApiRequest) -> Response[DefinitionPage]:
     query = Query(request.query_params.multi_items())
     wanted = DefinitionFilter(
         q=query.text("q"),
-        key=query.text("key"),
+        key=query.token("key"),
         status=query.choice("status", ("ENABLED", "DISABLED")),
         schedule_type=query.choice("scheduleType", SCHEDULE_TYPES),
-        task_handler=query.text("taskHandler"),
-        queue=query.text("queue"),
+        task_handler=query.token("taskHandler"),
+        queue=query.token("queue"),
         owner=query.text("owner"),
         labels=query.labels("label"),
     )

@@ -40,7 +40,7 @@ async def list_events(request: ApiRequest) -> Response[EventPage]:
     """Filters: after (position), type (repeatable), taskDefinitionId, taskInstanceId, actor, commandId, from, to."""
     query = Query(request.query_params.multi_items())
     after = query.integer("after", 0, 0, MAX_INT64)
-    wanted = _filter(query, instance_id=query.text("taskInstanceId"))
+    wanted = _filter(query, instance_id=query.token("taskInstanceId"))
     return await _answer(request, query, wanted, after)
 
 
@@ -61,10 +61,10 @@ async def list_instance_events(request: ApiRequest, instance_id: FromPath[str]) 
 def _filter(query: Query, *, instance_id: str | None, of_one: bool = False) -> EventFilter:
     return EventFilter(
         types=tuple(dict.fromkeys(one.removeprefix(TYPE_PREFIX) for one in query.choices("type", TYPES))),
-        definition_id=None if of_one else query.text("taskDefinitionId"),
+        definition_id=None if of_one else query.token("taskDefinitionId"),
         instance_id=instance_id,
-        actor=query.text("actor"),
-        command_id=query.text("commandId"),
+        actor=query.token("actor"),
+        command_id=query.token("commandId"),
         decided_from=query.instant("from"),
         decided_to=query.instant("to"),
     )

@@ -50,11 +50,11 @@ async def instance_page(
 ) -> Response[InstancePage]:
     """A page of the list."""
     wanted = InstanceFilter(
-        definition_id=query.text("taskDefinitionId"),
+        definition_id=query.token("taskDefinitionId"),
         statuses=statuses,
         origin=query.choice("origin", ORIGINS),
-        worker=query.text("executionNode"),
-        queue=query.text("queue"),
+        worker=query.token("executionNode"),
+        queue=query.token("queue"),
         failure_reason=query.choice("failureReason", FAILURE_REASONS),
         fire_from=query.instant("from"),
         fire_to=query.instant("to"),

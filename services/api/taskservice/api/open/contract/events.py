@@ -15,8 +15,8 @@ _AFTER = p.integer("after", "Only events after this position.", 0, MAX_INT64, 0)
 _SHARED: tuple[Parameter, ...] = (
     _AFTER,
     p.choice("type", "Of one of these types; the prefix `taskservice.` may be left out.", TYPES, repeatable=True),
-    p.text("actor", "Asked for by this key or user."),
-    p.text("commandId", "Caused by this command, or about an instance that it made."),
+    p.token("actor", "Asked for by this key or user."),
+    p.token("commandId", "Caused by this command, or about an instance that it made."),
     p.instant("from", "Decided at this time or later."),
     p.instant("to", "Decided before this time."),
     p.LIMIT,
@@ -37,8 +37,8 @@ OPERATIONS = (
         ),
         parameters=(
             *_SHARED,
-            p.text("taskDefinitionId", "About this definition or its instances."),
-            p.text("taskInstanceId", "About this instance."),
+            p.token("taskDefinitionId", "About this definition or its instances."),
+            p.token("taskInstanceId", "About this instance."),
         ),
         answers=_PAGE,
         problems=READS,
@@ -59,7 +59,7 @@ OPERATIONS = (
         description="PENDING ones are those that lie in the inbox now; while that does not answer they are left out.",
         parameters=(
             p.choice("status", "In one of these statuses.", STATUSES, repeatable=True),
-            p.text("actor", "Asked for by this key."),
+            p.token("actor", "Asked for by this key."),
             p.instant("from", "Submitted at this time or later."),
             p.instant("to", "Submitted before this time."),
             p.LIMIT,

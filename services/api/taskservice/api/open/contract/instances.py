@@ -11,10 +11,10 @@ from taskservice.api.open.contract.problems import BODIES, POSTS, READS
 from taskservice.domain.logs import LOG_LEVELS
 
 FILTERS: tuple[Parameter, ...] = (
-    p.text("taskDefinitionId", "Of this definition."),
+    p.token("taskDefinitionId", "Of this definition."),
     p.choice("origin", "What asked for it.", ORIGINS),
-    p.text("executionNode", "Run by this worker."),
-    p.text("queue", "In this queue."),
+    p.token("executionNode", "Run by this worker."),
+    p.token("queue", "In this queue."),
     p.choice("failureReason", "FAILED for this reason.", FAILURE_REASONS),
     p.instant("from", "With a `fireTime` at this time or later."),
     p.instant("to", "With a `fireTime` before this time."),

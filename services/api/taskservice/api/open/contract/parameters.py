@@ -20,6 +20,12 @@ def text(name: str, description: str, *, repeatable: bool = False, example: str 
     )
 
 
+def token(name: str, description: str) -> Parameter:
+    """A name or id of ours: 1 to 200 printable ASCII characters."""
+    schema = {"type": "string", "minLength": 1, "maxLength": MAX_TEXT, "pattern": "^[ -~]+$"}
+    return Parameter(name=name, location="query", description=description, schema=schema)
+
+
 def choice(name: str, description: str, words: tuple[str, ...], *, repeatable: bool = False) -> Parameter:
     """One of these words."""
     return Parameter(

@@ -70,6 +70,7 @@ def preview() -> Json:
             "default": DEFAULT_COUNT,
             "description": "How many fires.",
         },
+        "id": {"description": "Of the definition, when there is one: what an `H` in its expression stands for."},
         "from": {"type": ["string", "null"], "format": "date-time", "description": "Fires after this; absent: now."},
     }
     return schema

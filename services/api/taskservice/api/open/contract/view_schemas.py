@@ -45,9 +45,9 @@ def _described(name: str, schema: Json) -> Json:
     properties: dict[str, Json] = described.get("properties", {})
     meanings = MEANINGS.get(name, {})
     for member, one in properties.items():
-        shown = _timed(one) if _TIME.search(member) else dict(one)
+        extra = EXTRA.get(f"{name}.{member}", {})
+        shown = _timed(one) if _TIME.search(member) and not extra else {**one, **extra}
         shown.pop("default", None)  # what an answer leaves out has no default
-        shown |= EXTRA.get(f"{name}.{member}", {})
         if member in meanings:
             shown["description"] = meanings[member]
         properties[member] = shown
