@@ -114,7 +114,9 @@ BODIES: list[Row] = (
             (b'{"\\udc00": 1}', 400, "malformed-json", ["#"]),
             (b'{"taskName": "\x01"}', 400, "malformed-json", ["#"]),
             (b"{" + b'"a":{' * 70 + b"}" * 71, 400, "malformed-json", ["#"]),
-            (b"true", 422, "validation-failed", ["#"]),
+            (b'{"taskParams": {"x": 1e999}}', 400, "malformed-json", ["#"]),
+        (b'{"retryJitter": -1E+400}', 400, "malformed-json", ["#"]),
+        (b"true", 422, "validation-failed", ["#"]),
             (b"1", 422, "validation-failed", ["#"]),
         )
     ]

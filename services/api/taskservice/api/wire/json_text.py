@@ -1,10 +1,11 @@
 """Bodies as JSON values, read more strictly than most parsers do.
 
-One JSON text in UTF-8, no member twice (parsers differ on which one counts), no NaN or Infinity, no half of a
-surrogate pair, at most 64 levels deep.
+One JSON text in UTF-8, no member twice (parsers differ on which one counts), no NaN or Infinity and no number that
+becomes one, no half of a surrogate pair, at most 64 levels deep.
 """
 
 import json
+import math
 from typing import TypeAlias, cast
 
 from taskservice.api.wire.problems import FieldError, ProblemError
@@ -28,7 +29,10 @@ def parse_json(body: bytes) -> JsonValue:
     except UnicodeDecodeError as error:
         raise _malformed("The body is not UTF-8.", error.start) from None
     try:
-        value = cast("JsonValue", json.loads(text, object_pairs_hook=_members_once, parse_constant=_no_constant))
+        value = cast(
+            "JsonValue",
+            json.loads(text, object_pairs_hook=_members_once, parse_constant=_no_constant, parse_float=_finite),
+        )
     except json.JSONDecodeError as error:
         raise _malformed(f"The body is not JSON: {_words(error.msg)}.", error.pos) from None
     except RecursionError:
@@ -61,6 +65,13 @@ def _members_once(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
 
 def _no_constant(name: str) -> JsonValue:
     raise _RefusedError(f"The body holds {name}, which is not JSON.")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise _RefusedError(f"The body holds {text[:20]}, which is beyond every double.")
+    return number
 
 
 def _depth_exceeded(value: JsonValue) -> bool:
