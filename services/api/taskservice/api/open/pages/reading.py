@@ -108,11 +108,11 @@ def type_of(schema: Mapping[str, Any]) -> tuple[str, str | None]:
         )
     kind = schema.get("type")
     if isinstance(kind, list):
-        return " or ".join(kind), None
+        return " or ".join(type_of({**schema, "type": one})[0] for one in kind), None
     if kind == "array":
         words, name = type_of(schema.get("items", {}))
         return f"array of {words}", name
-    if schema.get("format") == "date-time":
+    if kind == "string" and schema.get("format") == "date-time":
         return "time", None
     return str(kind or ("constant" if "const" in schema else "any JSON")), None
 
