@@ -9,18 +9,22 @@ from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
 
+import click
 import httpx
 import pytest
 import redis
+from click.testing import CliRunner
 
 from taskservice.clock import ManualClock, SystemClock
-from taskservice.config import load_settings
+from taskservice.config import Settings, load_settings, settings_options
+from taskservice.config.options import given_options
 from taskservice.localstack.bootstrap import KeyFile, Keys
 from taskservice.localstack.console import Console
 from taskservice.localstack.follow import Follower, line_of
+from taskservice.localstack.main import command as up_command
 from taskservice.localstack.ports import PortBook, any_free
 from taskservice.localstack.redis_server import RedisServer
-from taskservice.localstack.shape import Shape, Wiring, service_specs
+from taskservice.localstack.shape import MERGED_HERE, Shape, Wiring, service_specs
 from taskservice.localstack.stack import is_named, refusal_in
 from taskservice.localstack.stack_file import ProcessEntry, Stack, StackFile, instant
 from taskservice.localstack.supervisor import ProcessSpec, Supervisor
@@ -157,6 +161,35 @@ def test_services_are_told_where_the_servers_are_and_whom_not_to_outlive(tmp_pat
     told = load_settings({}, {name: value for name, value in env.items() if name != "PATH"}, tmp_path)
     assert (told.redis.url, told.api.port) == ("redis://r", 9_000)
     assert (told.scheduler.lease_ms, told.scheduler.worker_ttl_ms) == (2_000, 3_000)
+
+
+def test_a_persons_options_reach_every_service(tmp_path: Path) -> None:
+    options = ("--config", "mine.yaml", "--set", "app.task.time-zone=Asia/Shanghai")
+
+    specs = service_specs(shape(tmp_path, options=options), load_settings({}, {}, tmp_path), wiring())
+
+    assert all(tuple(spec.command[-4:]) == options for spec in specs)
+
+
+@pytest.mark.parametrize("key", ["app.task.api.port", "app.task.api.PORT", "app.task.worker.ttl"])
+def test_up_refuses_a_flag_for_what_it_decides_itself(key: str) -> None:
+    answer = CliRunner().invoke(up_command, ["--set", f"{key}=5000"])
+
+    assert answer.exit_code == 2
+    assert f"--set {key.lower()}: use --" in answer.output
+
+
+def test_options_are_passed_on_but_for_those_that_are_left_out() -> None:
+    @click.command
+    @settings_options
+    def outer(settings: Settings) -> None:
+        assert settings.http_allow == ("a:1",)
+        click.echo(" ".join(given_options(without=MERGED_HERE)))
+
+    flags = ["--set", "app.task.http.allow=a:1", "--set", "app.task.timeZone=UTC"]
+    answer = CliRunner().invoke(outer, flags)
+
+    assert answer.output == "--set app.task.timeZone=UTC\n"
 
 
 def test_workers_import_the_examples_unless_told_otherwise(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Concatenate, TypeVar
 
@@ -12,6 +12,7 @@ from taskservice.config.effective import Effective, effective_values
 from taskservice.config.errors import SettingsError
 from taskservice.config.load import settings_from
 from taskservice.config.settings import Settings
+from taskservice.config.sources import known_key
 
 R = TypeVar("R")
 
@@ -51,16 +52,18 @@ def value_options(function: Callable[Concatenate[Effective, ...], R]) -> Callabl
     return command
 
 
-def given_options() -> list[str]:
+def given_options(*, without: Collection[str] = ()) -> list[str]:
     """The `--config` and `--set` of the running command, for the commands that it starts as processes.
 
+    :param without: settings whose `--set` is left out.
     :raises RuntimeError: outside of a command.
     """
     given = click.get_current_context().params
     config_file: Path | None = given.get("config_file")
     assignments: tuple[str, ...] = given.get("assignments", ())
     options = [] if config_file is None else ["--config", str(config_file)]
-    return options + [part for text in assignments for part in ("--set", text)]
+    passed_on = (text for text in assignments if known_key(_assignment(text)[0]) not in without)
+    return options + [part for text in passed_on for part in ("--set", text)]
 
 
 def _assignment(text: str) -> tuple[str, str]:

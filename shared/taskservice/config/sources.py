@@ -7,6 +7,9 @@ from types import MappingProxyType
 
 from taskservice.config.keys import SETTINGS, Raw
 
+FLAG = "--set"
+"""The place of a setting that came from the command line."""
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -61,6 +64,6 @@ def from_flags(flags: Mapping[str, str]) -> Source:
     """The `--set KEY=VALUE` of a command line; a key that does not exist is a problem, whatever its root."""
     known = {key: known_key(key) for key in flags}
     return Source(
-        {key: Found(flags[name], "--set") for name, key in known.items() if key is not None},
-        tuple(unknown(name, "--set") for name, key in known.items() if key is None),
+        {key: Found(flags[name], FLAG) for name, key in known.items() if key is not None},
+        tuple(unknown(name, FLAG) for name, key in known.items() if key is None),
     )

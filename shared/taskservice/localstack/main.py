@@ -10,11 +10,13 @@ import click
 
 from taskservice.clock import SystemClock
 from taskservice.config import Settings, settings_options
+from taskservice.config.options import given_options
+from taskservice.config.sources import FLAG
 from taskservice.localstack.bootstrap import BootstrapError
 from taskservice.localstack.console import Console
 from taskservice.localstack.follow import Follower
 from taskservice.localstack.servers import MissingServerError
-from taskservice.localstack.shape import Shape
+from taskservice.localstack.shape import DECIDED_HERE, MERGED_HERE, Shape
 from taskservice.localstack.stack import LocalStack, StackError
 from taskservice.telemetry.parent import PARENT_VARIABLE, parent_gone
 
@@ -57,6 +59,7 @@ def command(
     quiet: bool,
 ) -> None:
     """Start the whole service here: private servers, api, tickers, workers, projector. Ctrl-C stops all of it."""
+    _refuse_what_is_decided_here(settings)
     shape = Shape(
         directory=directory.resolve(),
         code=Path.cwd(),
@@ -68,11 +71,19 @@ def command(
         worker_ttl_ms=worker_ttl_ms,
         imports=imports,
         follow=not quiet,
+        options=tuple(given_options(without=MERGED_HERE)),
     )
     clock = SystemClock()
     console = Console(clock)
     stack = LocalStack(shape, settings, env=os.environ, clock=clock, console=console)
     raise SystemExit(asyncio.run(run(stack, console, follow=shape.follow)))
+
+
+def _refuse_what_is_decided_here(settings: Settings) -> None:
+    """:raises click.UsageError: a flag would go against what the stack tells its processes."""
+    for key, instead in DECIDED_HERE.items():
+        if settings.sources[key] == FLAG:
+            raise click.UsageError(f"--set {key}: {instead}")
 
 
 async def run(stack: LocalStack, console: Console, *, follow: bool) -> int:

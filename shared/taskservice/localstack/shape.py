@@ -6,6 +6,7 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from taskservice.config import Settings
@@ -17,6 +18,19 @@ from taskservice.telemetry.parent import PARENT_VARIABLE
 PROBE_TIMEOUT_S: Final = 1.5
 POINTERS: Final = ("TASKSERVICE_REDIS_URL_FILE", "TASKSERVICE_MYSQL_URL_FILE")
 """Variables that would contradict the addresses that a service is given."""
+DECIDED_HERE: Final = MappingProxyType(
+    {
+        "app.task.api.host": "the api of a local stack listens on loopback alone",
+        "app.task.api.port": "use --port",
+        "app.task.health.host": "the probes of a local stack listen on loopback alone",
+        "app.task.health.port": "each process of a local stack gets a free one",
+        "app.task.distributed-lock.redis.default-expire-time": "use --lease-ms",
+        "app.task.worker.ttl": "use --worker-ttl-ms",
+    }
+)
+"""Settings that a local stack decides for each of its processes, and what a person does instead of `--set`."""
+MERGED_HERE: Final = ("app.task.http.allow",)
+"""Settings to which a local stack adds something: the processes get the sum in their environment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +43,7 @@ class Shape:
     :ivar imports: modules with handlers that the workers load.
     :ivar examples: whether to load and apply `examples/`.
     :ivar follow: whether to print what happens once the stack is ready.
+    :ivar options: the person's own `--config` and `--set`, for every process.
     """
 
     directory: Path
@@ -41,6 +56,7 @@ class Shape:
     worker_ttl_ms: int | None = None
     imports: tuple[str, ...] = ()
     follow: bool = True
+    options: tuple[str, ...] = ()
 
     @property
     def local(self) -> Path:
@@ -109,7 +125,7 @@ def _service(
     return ProcessSpec(
         name=name,
         role=role,
-        command=[sys.executable, "-m", "taskservice.cli.main", role, *arguments],
+        command=[sys.executable, "-m", "taskservice.cli.main", role, *arguments, *shape.options],
         env=service_env(shape, settings, wiring, health_port=port),
         cwd=shape.code,
         log=shape.local / "logs" / f"{name}.log",
