@@ -115,8 +115,8 @@ BODIES: list[Row] = (
             (b'{"taskName": "\x01"}', 400, "malformed-json", ["#"]),
             (b"{" + b'"a":{' * 70 + b"}" * 71, 400, "malformed-json", ["#"]),
             (b'{"taskParams": {"x": 1e999}}', 400, "malformed-json", ["#"]),
-        (b'{"retryJitter": -1E+400}', 400, "malformed-json", ["#"]),
-        (b"true", 422, "validation-failed", ["#"]),
+            (b'{"retryJitter": -1E+400}', 400, "malformed-json", ["#"]),
+            (b"true", 422, "validation-failed", ["#"]),
             (b"1", 422, "validation-failed", ["#"]),
         )
     ]

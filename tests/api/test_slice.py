@@ -1,6 +1,8 @@
 """The api on the real services: what it writes is decided, run and projected, and its queries are SQL."""
 
+import json
 import os
+import re
 import secrets
 import subprocess
 import sys
@@ -26,6 +28,12 @@ async def speaks(ctx: TaskContext, lines: int = 3) -> TaskResult:
     for number in range(lines):
         ctx.log.warn(f"line {number}") if number % 2 else ctx.log.info(f"line {number}")
     return TaskResult.success({"lines": lines})
+
+@task("speaks.slowly")
+async def speaks_slowly(ctx: TaskContext) -> None:
+    for number in range(4):
+        ctx.log.info(f"line {number}")
+        await asyncio.sleep(0.3)
 
 @task("fails")
 async def fails(ctx: TaskContext) -> TaskResult:
@@ -157,6 +165,50 @@ def test_a_definition_its_runs_and_their_logs(http: httpx.Client) -> None:
     assert counted == {"value": 3, "exact": True}
 
 
+def test_events_commands_and_workers_and_lines_as_they_come(http: httpx.Client) -> None:
+    definition_id = create(http, "speaks.slowly")
+    run = trigger(http, definition_id)
+    heard: list[tuple[str, str]] = []
+    with http.stream("GET", f"{PREFIX}/instances/{run['id']}/logs", params={"follow": "true"}) as answer:
+        for line in answer.iter_lines():
+            name, _, value = line.partition(": ")
+            if name == "event":
+                heard.append((value, ""))
+            elif name == "data" and heard[-1][0] == "log":
+                heard[-1] = ("log", json.loads(value)["logMessage"])
+    file = http.get(f"{PREFIX}/instances/{run['id']}/logs", headers={"Accept": "text/plain"})
+
+    assert heard == [*(("log", f"line {number}") for number in range(4)), ("end", "")]
+    assert [line.rpartition("] ")[2] for line in file.text.splitlines()] == [f"line {number}" for number in range(4)]
+
+    types = ["InstanceScheduled", "AttemptStarted", "AttemptSucceeded"]
+    assert names(http, f"/instances/{run['id']}/events", "type") == [f"taskservice.{name}" for name in types]
+    sequences = names(http, "/events", "sequence")
+    assert sequences == sorted(set(sequences))
+    assert names(http, "/events", "type", taskDefinitionId=definition_id, type="DefinitionCreated") == [
+        "taskservice.DefinitionCreated"
+    ]
+    (scheduled,) = http.get(f"{PREFIX}/events", params={"commandId": run["commandId"], "type": types[0]}).json()[
+        "items"
+    ]
+    assert scheduled["subject"] == f"instances/{run['id']}"
+    assert re.fullmatch(r"/taskservice/[0-9a-f-]{36}", scheduled["source"])
+    after = http.get(f"{PREFIX}/events", params={"after": int(scheduled["sequence"]), "to": scheduled["time"]})
+    assert after.json() == {"items": [], "nextCursor": None}
+
+    assert names(http, "/commands", "type")[:2] == ["TriggerDefinition", "CreateDefinition"]
+    assert run["commandId"] in names(
+        http, "/commands", "id", status="ACCEPTED", **{"from": run["createdAt"][:10] + "T00:00:00Z"}
+    )
+    (worker,) = http.get(f"{PREFIX}/workers").json()["items"]
+    ended = http.get(f"{PREFIX}/instances/{run['id']}").json()
+    assert (worker["id"], worker["state"], worker["queues"]) == (ended["executionNode"], "ACTIVE", ["default"])
+    assert {"name": "speaks.slowly", "isolation": "ASYNC"} in worker["handlers"]
+    wait_until_blocking(
+        lambda: http.get(f"{PREFIX}/workers").json()["items"][0]["lastSeenAt"], "the worker's beat is noticed"
+    )
+
+
 def test_versions_deletion_and_the_scheduler(http: httpx.Client) -> None:
     definition_id = create(http, "speaks", key="k")
     path = f"{PREFIX}/definitions/{definition_id}"
@@ -187,6 +239,7 @@ def test_versions_deletion_and_the_scheduler(http: httpx.Client) -> None:
     assert waiting["waitingFor"]["reason"] == "SCHEDULER_STOPPED"
     assert ran["attempt"] == 1
     assert (restarted.status_code, gone.status_code) == (200, 204)
+    assert restarted.json()["partitions"][0]["epoch"] == epoch + 1
     assert http.get(path).status_code == 404
     assert http.post(f"{path}/trigger").status_code == 404
     assert http.get(f"{PREFIX}/instances/{ran['id']}").json()["taskName"] == "speaks"

@@ -22,6 +22,7 @@ async def gather_facts(parts: Parts) -> list[PartitionFacts]:
                 stopped=stopped,
                 projected=None if lag.checkpoint is None else lag.checkpoint.position,
                 lag_ms=lag.lag_ms,
+                projected_epoch=0 if lag.checkpoint is None else lag.checkpoint.epoch,
             )
         )
     return facts

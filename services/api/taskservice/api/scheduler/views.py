@@ -48,6 +48,8 @@ class PartitionFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     stopped: bool
     projected: int | None
     lag_ms: int
+    projected_epoch: int = 0
+    """Of the last event in the read model: right after a takeover newer than what a leader said last."""
 
 
 def status_view(
@@ -80,11 +82,12 @@ def healthy(facts: Sequence[PartitionFacts]) -> bool:
 
 def _partition_view(one: PartitionFacts, *, platform: bool) -> PartitionView:
     status = one.status
+    shows_leader = status is not None and platform and status.epoch >= one.projected_epoch
     return PartitionView(
         partition=one.partition,
-        leader=status.leader if status and platform else None,
-        epoch=status.epoch if status else None,
-        lease_expires_at=_text(status.lease_expires_at) if status and platform else None,
+        leader=status.leader if status and shows_leader else None,
+        epoch=max(status.epoch, one.projected_epoch) if status else None,
+        lease_expires_at=_text(status.lease_expires_at) if status and shows_leader else None,
         # the leader tells its position each second: what is projected may be newer
         position=max(status.position, one.projected or 0) if status else None,
         projected_position=one.projected,
