@@ -65,12 +65,14 @@ def definition_id(stack: RunningStack) -> str:
 
 @pytest.fixture(scope="module")
 def shown(stack: RunningStack, definition_id: str) -> dict[str, dict[str, Family]]:
-    """By role, once the leader has told of all runs and counted the streams."""
+    """By role, once the leader has told of all runs and counted the streams, and their log lines are rows."""
 
     def scrape() -> dict[str, dict[str, Family]]:
         found = {role: parsed(scraped(stack.processes(role)[0]["url"])[0]) for role in SECTIONS["Every process"]}
         told = found["api"]["taskservice_instances_ended_total"].total == RUNS + FAILING
-        return found if told and found["api"]["taskservice_stream_entries"].samples else {}
+        counted = found["api"]["taskservice_stream_entries"].samples.get(("0", "dispatch")) == 0
+        projected = found["projector"]["taskservice_projector_log_lines_total"].total == RUNS + FAILING
+        return found if told and counted and projected else {}
 
     return wait_until_blocking(scrape, "the leader has told of all runs", timeout_s=30)
 
