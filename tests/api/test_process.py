@@ -5,20 +5,25 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
+import pymysql
 import pytest
 import redis
 
+from taskservice.api.serving import GRACE_S
 from taskservice.localstack.ports import any_free
 from taskservice.localstack.process import spawn, stop
 from taskservice.localstack.redis_server import RedisServer
 from taskservice.testing.waiting import wait_until_blocking
 
+INSTANCE = "01912345-6789-8abc-8def-0123456789ab"
 COMMAND = [sys.executable, "-m", "taskservice.cli.main"]
 
 
@@ -151,6 +156,52 @@ def test_sigterm_lets_the_request_under_way_end(
         out, _ = request.communicate(timeout=15)
         assert out.strip() == b"202"
         assert api.process.wait(timeout=15) == 0
+
+
+def test_sigterm_ends_streams_at_once(env: dict[str, str], make_key: Callable[..., str], tmp_path: Path) -> None:
+    key = make_key("--tenant", "acme", "--role", "VIEWER")
+    _insert_open_instance(env["TASKSERVICE_MYSQL_URL"], INSTANCE)
+    with started(env, tmp_path) as api:
+        headers = {"Authorization": f"Bearer {key}"}
+        url = f"{api.url}/api/v1/tasks/instances/{INSTANCE}/logs?follow=true"
+        with httpx.stream("GET", url, headers=headers, timeout=15) as answer:
+            lines = answer.iter_lines()
+            first = next(lines)
+            begin = time.monotonic()
+            api.process.send_signal(signal.SIGTERM)
+            rest = list(lines)
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        assert first == "retry: 2000"
+        assert "event: end" not in rest
+        assert api.process.wait(timeout=15) == 0
+        assert time.monotonic() - begin < GRACE_S
+
+
+def _insert_open_instance(url: str, instance_id: str) -> None:
+    parts = urlsplit(url)
+    connection = pymysql.connect(
+        host=parts.hostname,
+        port=parts.port or 0,
+        user=parts.username,
+        password=parts.password or "",
+        database=parts.path[1:],
+        autocommit=True,
+    )
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO task_definition_versions (definition_id, version, tenant_id, task_name, task_handler,"
+                " queue, priority, task_params, body, enabled, effective_at, created_at, position) VALUES"
+                " ('d', 1, 'acme', 'n', 'h', 'default', 5, '{}', '{}', 1, '2026-01-01', '2026-01-01', 1)"
+            )
+            cursor.execute(
+                "INSERT INTO task_instances (id, tenant_id, task_definition_id, status, created_at, updated_at,"
+                " definition_version, origin, fire_time, ready_at, position) VALUES"
+                " (%s, 'acme', 'd', 'RUNNING', '2026-01-01', '2026-01-01', 1, 'MANUAL', '2026-01-01', '2026-01-01', 1)",
+                (instance_id,),
+            )
+    finally:
+        connection.close()
 
 
 def refusal(env: dict[str, str], folder: Path, *arguments: str) -> str:
