@@ -18,5 +18,5 @@ def exposition(registry: CollectorRegistry, accept: str) -> tuple[bytes, str]:
     """
     kinds = (part.partition(";")[0].strip().lower() for part in accept.split(","))
     if OPENMETRICS in kinds:
-        return generate_openmetrics(registry), OPENMETRICS_TYPE
+        return generate_openmetrics(registry), OPENMETRICS_TYPE  # type: ignore[no-untyped-call]
     return generate_latest(registry), CONTENT_TYPE_PLAIN_0_0_4
