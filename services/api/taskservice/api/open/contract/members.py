@@ -79,7 +79,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "startedAt": "When a worker started it.",
         "endedAt": "When it ended.",
         "errorType": "Class of its error.",
-        "errorMessage": "Its error, cut to 1,000 characters.",
+        "errorMessage": "Its error; of all but the latest attempt the first 1,000 characters.",
     },
     "Actor": {"type": "`api_key`, `user` or `system`.", "id": "Id of the key or user."},
     "Triggered": {"id": "The instance.", "status": "Its status now."},
