@@ -19,6 +19,12 @@ NOT_LINKED = {".git", ".local", ".venv"}
 PROLOGUE = """set -euo pipefail
 end() { status=$?; trap - EXIT; trap '' TERM; kill 0; wait; exit $status; }
 trap end EXIT
+begun() {  # begun PID LOG: wait until what was started in the background takes work; it must not end before
+  until grep -q 'takes work' "$2"; do
+    kill -0 "$1" 2>/dev/null || { cat "$2"; echo "it ended before it took work"; exit 1; }
+    sleep 0.05
+  done
+}
 """
 """What was started in the background ends with the page, however it ends."""
 
@@ -62,7 +68,8 @@ def script_of(page: Iterable[Block], folder: Path) -> tuple[str, list[Command]]:
             case "sh":
                 parts.append(block.text)
             case "sh background":
-                parts.append(f"(\n{block.text}\n) > .background-{block.line} 2>&1 &")
+                log = f".background-{block.line}"
+                parts.append(f"(\n{block.text}\n) > {log} 2>&1 &\nbegun $! {log}")
             case "console":
                 for command in commands_of(block, folder):
                     commands.append(command)

@@ -51,7 +51,11 @@ def test_a_file_of_python_is_there_for_what_follows(tmp_path: Path) -> None:
 
 
 def test_what_runs_in_the_background_ends_with_the_page(tmp_path: Path) -> None:
-    assert run(tmp_path, "```sh background\nsleep 1000\ntrue\n```\n```sh\ntrue\n```\n") == (0, "page.md:5")
+    assert run(tmp_path, "```sh background\necho takes work\nsleep 1000\n```\n```sh\ntrue\n```\n") == (0, "page.md:5")
+
+
+def test_what_ends_in_the_background_before_it_took_work_fails_the_page(tmp_path: Path) -> None:
+    assert run(tmp_path, "```sh background\necho no such module\nexit 2\n```\n```sh\ntrue\n```\n") == (1, "page.md:1")
 
 
 def test_output_that_is_not_as_shown_is_noticed(tmp_path: Path) -> None:
