@@ -128,5 +128,5 @@ def test_a_thousand_foreign_keys_make_one_warning(tmp_path: Path) -> None:
 
 
 def test_an_enormous_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="is larger than 1048576 bytes"):
+    with pytest.raises(SettingsError, match="larger than 1048576 bytes"):
         load(tmp_path, "#" * (1 << 20) + "\n")

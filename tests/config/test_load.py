@@ -237,6 +237,17 @@ def test_a_missing_secrets_file_is_named(tmp_path: Path) -> None:
     assert "REDIS_PASSWORD_FILE names nowhere" in problem
 
 
+@pytest.mark.parametrize(("content", "why"), [(b"x" * 65_537, "larger than 65536 bytes"), (b"\xff\xfe", "not UTF-8")])
+def test_a_secrets_file_that_can_be_none_is_named_and_not_shown(tmp_path: Path, content: bytes, why: str) -> None:
+    (tmp_path / "secret").write_bytes(content)
+
+    (problem,) = problems(tmp_path, env={"MYSQL_PASSWORD_FILE": "secret"})
+
+    assert "MYSQL_PASSWORD_FILE names secret" in problem
+    assert why in problem
+    assert len(problem) < 200
+
+
 def test_a_faulty_secret_is_not_shown(tmp_path: Path) -> None:
     (problem,) = problems(tmp_path, env={"TASKSERVICE_REDIS_URL": "http://:hunter2@x"})
 

@@ -15,11 +15,13 @@ from tests.deploy.replica import TASKSERVICE, Replica, client, first_key, replic
 from tests.localstack.living import runs
 
 from taskservice.localstack.ports import any_free
+from taskservice.telemetry.service import EXIT_WORN_OUT
 from taskservice.testing.waiting import wait_until_blocking
 
 LEASE_MS = 2_000
 STATUS_TIMEOUT_S = 30.0
 SECOND_MS = 1_000
+STUCK_HANDLERS = Path(__file__).with_name("stuck_handlers.py")
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -117,6 +119,28 @@ def test_it_starts_again_what_ends_and_ends_all_in_order(tmp_path: Path, redis_u
             ["api"], ["worker-1"], ["ticker-1"], ["projector"],
         ]  # fmt: skip
         assert not any(runs(pid) for pid in one.children().values())
+
+
+def test_a_worker_whose_threads_are_stuck_is_replaced(tmp_path: Path, redis_url: str, mysql_url: str) -> None:
+    env = environment(redis_url, mysql_url)
+    env |= {"APP_TASK_EXECUTOR_CORE_POOL_SIZE": "1", "APP_TASK_EXECUTOR_MAX_POOL_SIZE": "2"}
+    with replica(tmp_path, env, ("all", "--import", str(STUCK_HANDLERS), "--grace-ms", "500")) as one:
+        before = one.wait_until_ready().children()["worker-1"]
+        with client(one.url, first_key(env, tmp_path)) as api:
+            wait_until_blocking(lambda: api.get("/definitions").status_code == 200, "the new key is known")
+            body = {
+                "taskName": "stuck", "taskHandler": "stuck", "scheduleType": "ONCE", "timeoutMs": 200,
+                "runAt": "2026-01-01T00:00:00Z", "cancelGraceMs": 0,
+            }  # fmt: skip
+            stuck = api.post("/definitions", json=body)
+            assert stuck.status_code == 201, stuck.text
+
+            wait_until_blocking(lambda: one.children()["worker-1"] != before, "another worker", timeout_s=30)
+
+            ended = [line["how"] for line in one.lines("ended, is started again") if line["process"] == "worker-1"]
+            assert ended == [f"status {EXIT_WORN_OUT}"]
+            until_succeeded(api, every_second(api), 1)
+        assert one.stop() == 0
 
 
 def test_the_first_start_says_how_to_make_a_key_and_the_next_one_does_not(

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from taskservice.config.keys import SETTINGS
+from taskservice.config.reading import UnreadableError, read_text
 from taskservice.config.sources import Found, Source, unknown
 
 STRICT = "APP_TASK_"
 """A name that begins so and means nothing is a mistake."""
 WATCHED = ("TASKSERVICE_", "MYSQL_", "REDIS_", "NACOS_")
 """Of these another program may be meant: only what looks like a slip is told, as a warning."""
+LARGEST_VALUE_BYTES = 65_536
 SLIP = 0.8
 """How alike a name and a known one must be, from 0 to 1."""
 NOT_SLIPS = frozenset({
@@ -54,9 +56,10 @@ def from_environment(env: Mapping[str, str], cwd: Path) -> Source:
                 problems.append(f"{key}: both {name} and {pointer} are set; unset one")
                 continue
             try:
-                text = (cwd / ours[pointer]).read_text(encoding="utf-8")
-            except (OSError, UnicodeDecodeError) as error:
-                problems.append(f"{key}: {pointer} names {ours[pointer]}, which can't be read ({reason(error)})")
+                text = read_text(cwd / ours[pointer], largest_bytes=LARGEST_VALUE_BYTES)
+            except (FileNotFoundError, UnreadableError) as error:
+                why = "there is no such file" if isinstance(error, FileNotFoundError) else error
+                problems.append(f"{key}: {pointer} names {ours[pointer]}, which can't be read ({why})")
                 continue
             found.setdefault(key, Found(text.rstrip("\r\n"), pointer))
     candidates = sorted(name for name in known if name.startswith(STRICT))
@@ -74,8 +77,3 @@ def _slips(env: Mapping[str, str], known: set[str]) -> tuple[str, ...]:
         if nearest and nearest[0] not in env:
             warnings.append(f"{name} (environment) is not read; did you mean {nearest[0]}?")
     return tuple(warnings)
-
-
-def reason(error: OSError | UnicodeDecodeError) -> str:
-    """Why a file can't be read, in a few words."""
-    return (error.strerror or type(error).__name__) if isinstance(error, OSError) else "it is not UTF-8"

@@ -7,9 +7,9 @@ from typing import cast
 
 import yaml
 
-from taskservice.config.environment import reason
 from taskservice.config.foreign import told_by_name, translated
 from taskservice.config.keys import Raw
+from taskservice.config.reading import UnreadableError, read_text
 from taskservice.config.sources import Found, Source, is_group, known_key, unknown
 
 OURS = ("app.task.", "taskservice.")
@@ -25,15 +25,11 @@ def from_file(path: Path, env: Mapping[str, str], *, required: bool) -> Source:
     :param env: what `${NAME}` and `${NAME:default}` in it stand for.
     """
     try:
-        with path.open("rb") as file:
-            data = file.read(LARGEST_BYTES + 1)
-        text = data.decode("utf-8")
+        text = read_text(path, largest_bytes=LARGEST_BYTES)
     except FileNotFoundError:
         return Source(problems=(f"{path}: there is no such file",)) if required else Source()
-    except (OSError, UnicodeDecodeError) as error:
-        return Source(problems=(f"{path}: can't be read ({reason(error)})",))
-    if len(data) > LARGEST_BYTES:
-        return Source(problems=(f"{path}: is larger than {LARGEST_BYTES} bytes",))
+    except UnreadableError as error:
+        return Source(problems=(f"{path}: can't be read ({error})",))
     try:
         document = yaml.safe_load(text)
     except yaml.YAMLError as error:
