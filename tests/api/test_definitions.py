@@ -28,6 +28,16 @@ async def test_the_definition_of_the_first_design_is_taken_unchanged(scene: Scen
     assert read.json() == made
 
 
+async def test_a_handler_that_nobody_can_run_as_the_definition_asks_is_warned_of(scene: Scene) -> None:
+    await scene.add_worker("noop")  # it has ASYNC slots only
+
+    runs = await scene.create()
+    waits = await scene.create(isolation="PROCESS", memoryLimitBytes=2**28)
+
+    assert [warning["code"] for warning in runs["warnings"]] == []
+    assert [warning["code"] for warning in waits["warnings"]] == ["NO_HANDLER"]
+
+
 async def test_put_replaces_all_but_enabled_and_key(scene: Scene) -> None:
     made = await scene.create(key="a/b", description="old", enabled=False, labels={"team": "x"})
 

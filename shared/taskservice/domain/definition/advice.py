@@ -24,7 +24,9 @@ def warnings(
     """
     found: list[Warned] = []
     if spec.task_handler not in known_handlers:
-        found.append(("NO_HANDLER", f"no live worker knows the handler {spec.task_handler}: its runs will wait"))
+        how = "" if spec.isolation is None else f" as {spec.isolation}"
+        detail = f"no live worker can run the handler {spec.task_handler}{how}: its runs will wait"
+        found.append(("NO_HANDLER", detail))
     if _never_again(spec, now_ms, definition_id):
         found.append(("NEVER_AGAIN", "its schedule names no instant from now on"))
         return found

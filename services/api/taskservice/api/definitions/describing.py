@@ -18,7 +18,7 @@ async def describe_all(request: ApiRequest, rows: Sequence[DefinitionRow]) -> li
     return [
         definition_view(
             row,
-            handlers=None if workers is None else handlers_for(workers, row.definition.spec.queue),
+            handlers=None if workers is None else handlers_for(workers, row.definition.spec),
             now_ms=now_ms,
         )
         for row in rows

@@ -10,7 +10,9 @@ import msgspec
 from taskservice.api.coalesce import Coalesced
 from taskservice.api.workers.sightings import WorkerSightings
 from taskservice.clock import Clock
-from taskservice.domain.workers import WorkerInfo, decode_worker
+from taskservice.domain.definition.spec import DefinitionSpec
+from taskservice.domain.dispatch import StreamInfo
+from taskservice.domain.workers import WorkerInfo, decode_worker, slot_kind
 from taskservice.streams.errors import StreamsError
 from taskservice.streams.ports import Streams
 
@@ -65,11 +67,10 @@ def _decoded(known: dict[str, bytes]) -> tuple[WorkerInfo, ...]:
     return tuple(found)
 
 
-def handlers_for(workers: tuple[WorkerInfo, ...], queue: str) -> frozenset[str]:
-    """The handlers that active workers of this queue have."""
-    return frozenset(
-        handler.name
-        for worker in workers
-        if worker.state == "ACTIVE" and queue in worker.queues
-        for handler in worker.handlers
-    )
+def handlers_for(workers: tuple[WorkerInfo, ...], spec: DefinitionSpec) -> frozenset[str]:
+    """The definition's handler, if an active worker of its queue can run it as it asks to be run; labels aside, since
+    of those its instances say `NO_WORKER`.
+    """
+    stream = StreamInfo(queue=spec.queue, handler=spec.task_handler, isolation=spec.isolation)
+    able = any(slot_kind(worker, stream) is not None for worker in workers)
+    return frozenset((spec.task_handler,) if able else ())
