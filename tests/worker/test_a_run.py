@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.worker.scene import Leader, Scene, declared, result_of
 
-from taskservice.domain.reports import Failed, Started, Stopped, Succeeded, TimedOut
+from taskservice.domain.reports import Failed, Returned, Started, Stopped, Succeeded, TimedOut
 from taskservice.streams.answers import Consumers
 from taskservice.testing.waiting import wait_until
 from taskservice.worker import TaskContext, TaskHandler, TaskLogger, TaskResult, task, task_handler
@@ -283,3 +283,18 @@ async def test_noop_answers_its_parameters(stage: Stage, leader: Leader) -> None
     (entry,) = await leader.dispatch(await leader.add_stream("noop"), params='{"a":[1,2,"三"]}')
 
     assert result_of(await leader.end_of(entry)) == {"a": [1, 2, "三"]}
+
+
+async def test_work_that_can_not_be_run_is_handed_back_once_and_its_stream_left_to_others(
+    stage: Stage, leader: Leader
+) -> None:
+    await stage()
+    odd, good = await leader.add_stream("noop"), await leader.add_stream("noop", queue="default", isolation="THREAD")
+    (first,) = await leader.dispatch(odd, handler="of.another.release")
+    assert isinstance(await leader.end_of(first), Returned)
+
+    (again,) = await leader.dispatch(odd, handler="of.another.release")
+    (other,) = await leader.dispatch(good)
+
+    assert isinstance(await leader.end_of(other), Succeeded)
+    assert await leader.reports_of(again) == [], "it would come back again and again"
