@@ -97,6 +97,21 @@ def test_the_roles_are_there_in_their_numbers(secrets: dict[str, str]) -> None:
     assert numbers == {"migrate": 1, "api": 1, "ticker": 2, "worker": 2, "projector": 1}
 
 
+def test_what_runs_once_is_waited_for_by_what_runs_on(secrets: dict[str, str]) -> None:
+    """Else `docker compose up --wait` ends with status 1 when the migration has ended with 0."""
+    services = ComposeFile(secrets).services
+
+    once = {name for name, told in services.items() if told["restart"] == "no"}
+    waited_for = {
+        needed
+        for told in services.values()
+        if told["restart"] != "no"
+        for needed, how in told.get("depends_on", {}).items()
+        if how["condition"] == "service_completed_successfully"
+    }
+    assert once == waited_for == {"migrate"}
+
+
 def test_what_compose_mounts_is_there(secrets: dict[str, str]) -> None:
     for told in ComposeFile(secrets).services.values():
         for volume in told.get("volumes", []):
