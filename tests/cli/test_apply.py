@@ -1,31 +1,25 @@
 """`definitions apply` against an api in this process."""
 
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import click
 import pytest
-from tests.api.scene import Scene, key_of, new_scene, running
+from tests.api.scene import Scene, key_of
 
-from taskservice.cli.definitions import apply_entries, read_entries
+from taskservice.cli.apply import apply_entries, read_entries
+from taskservice.cli.output import Output
 from taskservice.client import Client
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "definitions.json"
 NOW = 1_800_000_000_000
 
 
-@pytest.fixture
-async def scene() -> AsyncIterator[Scene]:
-    async with running(new_scene()) as one:
-        yield one
-
-
 async def apply(scene: Scene, entries: list[Any], capsys: pytest.CaptureFixture[str], **options: Any) -> list[str]:
     given: dict[str, Any] = {"zone": "UTC", "now_ms": NOW, "dry_run": False} | options
     async with Client("http://127.0.0.1:8084", key_of("admin"), transport=scene.transport) as client:
-        await apply_entries(client, entries, **given)
+        await apply_entries(client, Output(as_json=False, now_ms=NOW), entries, **given)
     # The api of this process says its access lines on the same stream.
     return [line for line in capsys.readouterr().out.splitlines() if " [info " not in line]
 

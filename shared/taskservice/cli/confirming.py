@@ -1,5 +1,6 @@
 """Asking before something is done that can't be undone."""
 
+import signal
 import sys
 
 import click
@@ -18,5 +19,14 @@ def confirm(question: str, *, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise CommandFailed(f"{question} Nobody can answer here: say --yes", ExitCode.USAGE)
-    if not click.confirm(question, err=True):
+    if not _answered_yes(question):
         raise CommandFailed("nothing was done", ExitCode.FAILED)
+
+
+def _answered_yes(question: str) -> bool:
+    """With Ctrl-C as usual: an event loop would only note it, and the question would wait on."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return click.confirm(question, err=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
