@@ -99,6 +99,10 @@ class ChangeTenantSettings(Command, frozen=True, kw_only=True, tag=True, gc=Fals
     name: str = ""
     queues: tuple[str, ...] | None = None
     time_zone: str | None = None
+    max_concurrency: int | None = None
+    queue_limits: dict[str, int] = {}
+    starts_per_second: int | None = None
+    weight: int = 1
 
 
 class StopScheduler(Command, frozen=True, kw_only=True, tag=True, gc=False):

@@ -102,6 +102,10 @@ class TenantSettingsChanged(Event, frozen=True, kw_only=True, tag=True, gc=False
     queues: tuple[str, ...] | None = None
     time_zone: str | None = None
     max_waiting_instances: int | None = None
+    max_concurrency: int | None = None
+    queue_limits: dict[str, int] = {}
+    starts_per_second: int | None = None
+    weight: int = 1
 
 
 class CommandAccepted(Event, frozen=True, kw_only=True, tag=True, gc=False):

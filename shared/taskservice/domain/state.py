@@ -197,6 +197,8 @@ class State(msgspec.Struct, kw_only=True):
     """*derived* open dispatch entries by stream suffix (zero never kept)."""
     tenant_open: dict[str, int] = msgspec.field(default_factory=dict)
     """*derived* open instances by tenant (zero never kept)."""
+    tenant_active: dict[str, dict[str, int]] = msgspec.field(default_factory=dict)
+    """*derived* open dispatch entries by tenant and queue (zero never kept)."""
 
     @property
     def head_id(self) -> str:
@@ -207,6 +209,10 @@ class State(msgspec.Struct, kw_only=True):
         """How many open instances the tenant may have."""
         own = self.tenants.get(tenant_id, DEPLOYMENT).max_waiting_instances
         return self.settings.max_waiting_instances if own is None else own
+
+    def active_of(self, tenant_id: str) -> dict[str, int]:
+        """How many dispatch entries of the tenant are open, by queue."""
+        return self.tenant_active.get(tenant_id, {})
 
     def spec_of(self, instance: Instance) -> DefinitionSpec:
         """The spec of the version that the instance runs under."""
@@ -286,8 +292,11 @@ def count_dispatched(state: State, instance: Instance) -> None:
     definition = state.definitions[instance.definition_id]
     definition.active += 1
     state.dispatched[instance.entry_position] = instance.id
-    suffix = stream_suffix(definition.versions[instance.definition_version])
+    spec = definition.versions[instance.definition_version]
+    suffix = stream_suffix(spec)
     state.in_flight[suffix] = state.in_flight.get(suffix, 0) + 1
+    by_queue = state.tenant_active.setdefault(instance.tenant_id, {})
+    by_queue[spec.queue] = by_queue.get(spec.queue, 0) + 1
 
 
 def discount_dispatched(state: State, instance: Instance) -> None:
@@ -295,7 +304,9 @@ def discount_dispatched(state: State, instance: Instance) -> None:
     definition = state.definitions[instance.definition_id]
     definition.active -= 1
     state.dispatched.pop(instance.entry_position, None)
-    suffix = stream_suffix(definition.versions[instance.definition_version])
+    spec = definition.versions[instance.definition_version]
+    _discount_active(state, instance.tenant_id, spec.queue)
+    suffix = stream_suffix(spec)
     left = state.in_flight.get(suffix, 0) - 1
     if left > 0:
         state.in_flight[suffix] = left
@@ -305,3 +316,12 @@ def discount_dispatched(state: State, instance: Instance) -> None:
     instance.entry_position = 0
     instance.revoking = None
     instance.revoke_asked_at = None
+
+
+def _discount_active(state: State, tenant_id: str, queue: str) -> None:
+    by_queue = state.tenant_active[tenant_id]
+    by_queue[queue] -= 1
+    if not by_queue[queue]:
+        del by_queue[queue]
+        if not by_queue:
+            del state.tenant_active[tenant_id]

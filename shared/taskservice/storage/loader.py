@@ -149,7 +149,7 @@ class _Loading:
         if missing:
             raise CorruptTablesError(f"open instances of definitions that have no row: {sorted(missing)[:3]}")
         await self._old_versions(found)
-        for instance in sorted(found, key=lambda one: (one.created_at, one.id)):
+        for instance in sorted(found, key=_age):
             attach_instance(self._state, instance)
 
     async def ended(self) -> list[Instance]:
@@ -224,6 +224,12 @@ class _Loading:
                     if event.type in _ENDING and event.final:
                         ids[event.instance_id] = None
         return sorted(ids)
+
+
+def _age(instance: Instance) -> tuple[int, int, str]:
+    """The order in which instances were opened, or opened again: fires of one turn by their instants."""
+    opened_at = instance.created_at if instance.retried_at is None else instance.retried_at
+    return opened_at, instance.fire_time, instance.id
 
 
 def _pages(items: Sequence[str], size: int) -> Iterator[list[str]]:

@@ -19,7 +19,8 @@ from taskservice.domain.state import State
 
 IDS = ("a", "b", "c")
 intervals = st.sampled_from((1_000, 3_000, 7_000))
-overlaps = st.sampled_from(("ALLOW", "SKIP"))
+POLICIES = ("ALLOW", "SKIP", "QUEUE_ONE", "QUEUE_ALL", "CANCEL_PREVIOUS")
+overlaps = st.sampled_from(POLICIES)
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,14 @@ def _command(world: World, command: Any, definition_id: str, **members: object) 
 
 
 def _edit(world: World, n: int) -> None:
-    members = {"interval_ms": (1_000, 3_000, 7_000)[n % 3], "overlap_policy": ("ALLOW", "SKIP")[n % 2]}
+    members = {
+        "interval_ms": (1_000, 3_000, 7_000)[n % 3],
+        "overlap_policy": POLICIES[n % 5],
+        "misfire_policy": ("FIRE_ONCE", "SKIP", "FIRE_ALL")[n // 2 % 3],
+        "misfire_window_ms": (None, None, 20_000)[n // 3 % 3],
+        "misfire_limit": (1, 3, 100)[n // 5 % 3],
+        "jitter_ms": (0, 900)[n // 7 % 2],
+    }
     _command(world, c.UpdateDefinition, IDS[n % 3], spec=spec(max_retries=n % 2, **members))
 
 
@@ -270,3 +278,31 @@ def due_instants(world: World, definition_id: str) -> list[int]:
             enabled = False
     close(world.now)
     return found
+
+
+@settings(max_examples=150, deadline=None)
+@given(histories, firsts)
+def test_fires_in_turn_never_begin_beside_another_run_of_their_definition(
+    history: list[tuple[Action, int]],
+    first: list[Any],
+) -> None:
+    world = play(history, first)
+
+    in_turn: set[str] = set()
+    policies: dict[str, str] = {}
+    holding: dict[str, str] = {}
+    state = State(partition=0)
+    for epoch, position, data in world.log:
+        event: Any = decode_event(data)
+        if isinstance(event, e.DefinitionCreated | e.DefinitionUpdated):
+            policies[event.definition_id] = event.spec.overlap_policy
+        evolve(state, event, epoch, position)
+        fires = isinstance(event, e.InstanceScheduled) and event.origin == "SCHEDULE"
+        if fires and policies[event.definition_id] in {"QUEUE_ONE", "QUEUE_ALL", "CANCEL_PREVIOUS"}:
+            in_turn.add(event.instance_id)
+        begins = isinstance(event, e.InstanceDispatched) or getattr(event, "dispatched", False)
+        if begins and event.instance_id in in_turn:
+            definition_id = state.instances[event.instance_id].definition_id
+            beside = [one for one, of in holding.items() if of == definition_id and one != event.instance_id]
+            assert not beside, f"{event} while {beside} hold dispatch entries"
+        holding = {one.id: one.definition_id for one in state.instances.values() if one.entry_position}

@@ -5,12 +5,18 @@ import heapq
 from taskservice.domain.agenda.clocks import next_clock
 from taskservice.domain.agenda.deadlines import Deadlines
 from taskservice.domain.agenda.fire_timers import FireTimers
+from taskservice.domain.agenda.shares import Shares
+from taskservice.domain.agenda.start_rates import StartRates
 from taskservice.domain.agenda.waiting import WaitingLine
-from taskservice.domain.agenda.windows import Windows
+from taskservice.domain.agenda.windows import Window, Windows
 from taskservice.domain.definition.spec import DefinitionSpec
 from taskservice.domain.dispatch import stream_suffix
+from taskservice.domain.overlap import goes_in_turn, held_up_by
 from taskservice.domain.schedule.of_spec import schedule_of
 from taskservice.domain.state import Definition, Instance, State
+
+MOST_SHARES = 1_000
+"""Windows whose shares are kept."""
 
 
 class Agenda:
@@ -22,6 +28,8 @@ class Agenda:
         self.deadlines = Deadlines()
         self.waiting = WaitingLine()
         self.windows = Windows()
+        self.rates = StartRates()
+        self._shares: dict[str, Shares] = {}
         self.delayed: list[tuple[int, str]] = []
         """Heap of (not before, instance): retries and jitter. Entries are checked when met."""
         self.deleted: dict[str, None] = {}
@@ -50,10 +58,14 @@ class Agenda:
             self.waiting.remove(instance.id)
             heapq.heappush(self.delayed, (instance.not_before, instance.id))
         else:
-            self.line_up(instance, spec)
+            self.line_up(instance)
 
-    def line_up(self, instance: Instance, spec: DefinitionSpec) -> None:
-        """It may be dispatched as soon as there is room."""
+    def line_up(self, instance: Instance) -> None:
+        """It may be dispatched as soon as there is room, unless it is a fire whose turn has not come."""
+        if held_up_by(self._state, instance) is not None:
+            self.waiting.remove(instance.id)  # `follow_turns` brings it
+            return
+        spec = self._state.spec_of(instance)
         self.waiting.add(
             stream_suffix(spec),
             instance.definition_id,
@@ -63,6 +75,18 @@ class Agenda:
             instance_id=instance.id,
         )
 
+    def follow_turns(self, definition: Definition) -> None:
+        """An instance of it ended, or came back from its stream: the next in turn may go."""
+        oldest = next(iter(definition.open_ids), None)
+        if oldest is not None and goes_in_turn(definition, self._state.instances[oldest]):
+            self.follow_instance(self._state.instances[oldest])
+
+    def shares_of(self, window: Window) -> Shares:
+        """How far each tenant is in what goes through this window."""
+        if len(self._shares) > MOST_SHARES:
+            self._shares.clear()  # soft: all tenants begin level
+        return self._shares.setdefault(window.suffixes[0], Shares())
+
     def forget_instance(self, instance_id: str) -> None:
         """It ended."""
         self.deadlines.watch(instance_id, None)
@@ -70,7 +94,7 @@ class Agenda:
 
     def next_at(self) -> int | None:
         """The earliest instant at which the clock asks for a decision, in ms since the epoch."""
-        instants = [self.fires.next_at(), self.deadlines.next_at()]
+        instants = [self.fires.next_at(), self.deadlines.next_at(), self.rates.next_at()]
         if self.delayed:
             instants.append(self.delayed[0][0])
         return min((at for at in instants if at is not None), default=None)

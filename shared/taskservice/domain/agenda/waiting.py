@@ -1,12 +1,13 @@
-"""Who waits in the leader, and who is next: by priority within a tenant, tenants in rotation.
+"""Who waits in the leader, and who is next: by priority within a tenant, whatever stream it waits for.
 
 Instances wait in *lanes*: one for each (stream, definition). A lane whose definition is at its limit is parked, so
-that it never stands in the way of others; it comes back when one of the definition's attempts ends.
+that it never stands in the way of others; it comes back when one of the definition's attempts ends. What a tenant has
+waiting for a stream is its *line* there; a line that a limit of the tenant or of its queue binds is set aside, until
+an attempt of the tenant ends, its rate allows a start, or its settings change.
 """
 
 import heapq
-from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterator
 
 import msgspec
 
@@ -23,8 +24,19 @@ class _Lane(msgspec.Struct):
     queued: bool = False
 
 
-class _TenantQueue(msgspec.Struct):
+class _Line(msgspec.Struct):
+    """What a tenant has waiting for one stream: a heap of (-priority, ready at, definition)."""
+
     lanes: list[tuple[int, int, str]] = msgspec.field(default_factory=list)
+    aside: bool = False
+
+
+class Next(msgspec.Struct, frozen=True, gc=False):
+    """Who is next of a tenant, and in which stream."""
+
+    suffix: str
+    definition_id: str
+    instance_id: str
 
 
 class WaitingLine:
@@ -33,8 +45,8 @@ class WaitingLine:
     def __init__(self) -> None:
         self._lanes: dict[LaneKey, _Lane] = {}
         self._lanes_of: dict[str, set[str]] = {}
-        self._tenants: dict[str, dict[str, _TenantQueue]] = {}
-        self._rotation: dict[str, deque[str]] = {}
+        self._lines: dict[str, dict[str, _Line]] = {}
+        self._aside: dict[str, set[str]] = {}
         self._waiting: dict[str, LaneKey] = {}
 
     def __len__(self) -> int:
@@ -43,9 +55,10 @@ class WaitingLine:
     def __contains__(self, instance_id: str) -> bool:
         return instance_id in self._waiting
 
-    def suffixes(self) -> Iterable[str]:
-        """Streams for which a lane that is not parked waits."""
-        return self._rotation.keys()
+    def tenants(self) -> Iterator[tuple[str, Collection[str]]]:
+        """Tenants with the streams that they wait for; what is set aside is among them."""
+        for tenant_id, lines in self._lines.items():
+            yield tenant_id, lines.keys()
 
     def has_lane(self, suffix: str, definition_id: str) -> bool:
         """Whether instances of the definition wait for the stream already."""
@@ -73,42 +86,29 @@ class WaitingLine:
         if key is not None:
             self._clean(self._lanes[key])
 
-    def next(self, suffix: str) -> tuple[str, str] | None:
-        """(definition, instance) that is next for the stream; it stays in line until removed, parked or `served`."""
-        rotation = self._rotation.get(suffix)
-        while rotation:
-            tenant_id = rotation[0]
-            queue = self._tenants[suffix][tenant_id]
-            while queue.lanes:
-                definition_id = queue.lanes[0][2]
-                lane = self._lanes.get((suffix, definition_id))
-                if lane is not None and not lane.parked and lane.queued:
-                    self._clean(lane)
-                    if lane.queue:
-                        return definition_id, lane.queue[0][1]
-                heapq.heappop(queue.lanes)
-                if lane is not None:
-                    lane.queued = False
-                    self._clean(lane)
-            rotation.popleft()
-            del self._tenants[suffix][tenant_id]
-        self._rotation.pop(suffix, None)
-        self._tenants.pop(suffix, None)
-        return None
+    def next(self, tenant_id: str, suffixes: Collection[str]) -> Next | None:
+        """Who of the tenant is next for one of these streams; it stays in line until removed, parked or `served`."""
+        best: tuple[int, int, str] | None = None
+        found: str | None = None
+        for suffix in suffixes:
+            head = self._head(tenant_id, suffix)
+            if head is not None and (best is None or head < best):
+                best, found = head, suffix
+        if best is None or found is None:
+            return None
+        return Next(found, best[2], self._lanes[found, best[2]].queue[0][1])
 
-    def served(self, suffix: str) -> None:
-        """The tenant in front had its turn: its lane is ordered anew by its next instance, the next tenant comes."""
-        rotation = self._rotation.get(suffix)
-        if not rotation:
+    def served(self, tenant_id: str, suffix: str) -> None:
+        """The first lane of the line had its turn: it is ordered anew by its next instance."""
+        line = self._lines.get(tenant_id, {}).get(suffix)
+        if line is None or not line.lanes:
             return
-        queue = self._tenants[suffix][rotation[0]]
-        if queue.lanes:
-            lane = self._lanes.get((suffix, heapq.heappop(queue.lanes)[2]))
-            if lane is not None:
-                lane.queued = False
-                self._clean(lane)
-                self._enqueue(lane)
-        rotation.rotate(-1)
+        lane = self._lanes.get((suffix, heapq.heappop(line.lanes)[2]))
+        if lane is not None:
+            lane.queued = False
+            self._clean(lane)
+            self._enqueue(lane)
+        self._drop_if_empty(tenant_id, suffix, line)
 
     def park(self, suffix: str, definition_id: str) -> None:
         """The definition is at its limit: its lane stands aside until `unpark`."""
@@ -124,16 +124,55 @@ class WaitingLine:
                 lane.parked = False
                 self._enqueue(lane)
 
+    def set_aside(self, tenant_id: str, suffix: str) -> None:
+        """A limit of the tenant or of its queue binds: the line stands aside until `recall`."""
+        line = self._lines.get(tenant_id, {}).get(suffix)
+        if line is not None:
+            line.aside = True
+            self._aside.setdefault(tenant_id, set()).add(suffix)
+
+    def recall(self, tenant_id: str) -> None:
+        """What bound the tenant may bind no longer."""
+        lines = self._lines.get(tenant_id, {})
+        for suffix in self._aside.pop(tenant_id, ()):
+            if suffix in lines:
+                lines[suffix].aside = False
+
+    def _head(self, tenant_id: str, suffix: str) -> tuple[int, int, str] | None:
+        """(-priority, ready at, definition) of the first lane of the line that may go; drops what is stale."""
+        line = self._lines.get(tenant_id, {}).get(suffix)
+        if line is None or line.aside:
+            return None
+        while line.lanes:
+            head = line.lanes[0]
+            lane = self._lanes.get((suffix, head[2]))
+            if lane is not None and not lane.parked and lane.queued:
+                self._clean(lane)
+                if lane.queue:
+                    return head
+            heapq.heappop(line.lanes)
+            if lane is not None:
+                lane.queued = False
+                self._clean(lane)
+        self._drop_if_empty(tenant_id, suffix, line)
+        return None
+
+    def _drop_if_empty(self, tenant_id: str, suffix: str, line: _Line) -> None:
+        if not line.lanes:
+            lines = self._lines[tenant_id]
+            del lines[suffix]
+            if not lines:
+                del self._lines[tenant_id]
+
     def _enqueue(self, lane: _Lane) -> None:
         if lane.queued or lane.parked or not lane.queue:
             return
-        tenants = self._tenants.setdefault(lane.suffix, {})
-        queue = tenants.get(lane.tenant_id)
-        if queue is None:
-            queue = tenants[lane.tenant_id] = _TenantQueue()
-            self._rotation.setdefault(lane.suffix, deque()).append(lane.tenant_id)
+        lines = self._lines.setdefault(lane.tenant_id, {})
+        line = lines.get(lane.suffix)
+        if line is None:
+            line = lines[lane.suffix] = _Line(aside=lane.suffix in self._aside.get(lane.tenant_id, ()))
         lane.queued = True
-        heapq.heappush(queue.lanes, (-lane.priority, lane.queue[0][0], lane.definition_id))
+        heapq.heappush(line.lanes, (-lane.priority, lane.queue[0][0], lane.definition_id))
 
     def _clean(self, lane: _Lane) -> None:
         key = (lane.suffix, lane.definition_id)

@@ -7,8 +7,7 @@ from taskservice.domain.agenda import Agenda
 from taskservice.domain.commands import AnyCommand
 from taskservice.domain.decide.draft import Draft
 from taskservice.domain.definition.spec import DefinitionSpec
-from taskservice.domain.dispatch import stream_suffix
-from taskservice.domain.state import Definition, State
+from taskservice.domain.state import State
 
 
 class Stamp(TypedDict):
@@ -125,16 +124,6 @@ class Context:
         if limit is None:
             limit = self.state.settings.concurrent_limit
         return limit or None
-
-    def may_dispatch_now(self, definition: Definition, spec: DefinitionSpec) -> bool:
-        """Whether a new instance may go to its stream at once: nobody it would overtake, room, below the limit."""
-        if self.state.scheduler.stopped_at is not None:
-            return False
-        limit = self.limit_of(spec)
-        if limit is not None and definition.active >= limit:
-            return False
-        suffix = stream_suffix(spec)
-        return self.agenda.windows.room(suffix) > 0 and not self.agenda.waiting.has_lane(suffix, definition.id)
 
     def _tenant(self) -> str:
         return "" if self.command is None else self.command.tenant_id

@@ -224,8 +224,11 @@ class Draft:
         if held is not None and not holds:
             agenda.windows.release(held)
             agenda.waiting.unpark(definition_id)
+            agenda.waiting.recall(event.tenant_id)
         elif instance is not None and holds and held is None:
             self._dispatch(instance, batch)
+        if instance is None or (held is not None and not holds):
+            self._follow_turns(definition_id)
         if isinstance(event, e.InstanceScheduled):
             if event.origin == "SCHEDULE":
                 self._rearm(definition_id)
@@ -254,6 +257,8 @@ class Draft:
                     self._revoke(instance, event.mode, "lost", batch)
         elif isinstance(event, e.WorkerLost):
             self._revoke_lost(event, batch)
+        elif isinstance(event, e.TenantSettingsChanged):
+            self.agenda.waiting.recall(event.tenant_id)
 
     def _dispatch(self, instance: Instance, batch: Batch) -> None:
         spec = self.state.spec_of(instance)
@@ -307,6 +312,11 @@ class Draft:
             report = encode_report(Revoked(position, "any", event.worker))
             batch.revocations.append(Revocation(suffix, entry_id, "any", report, signal))
             batch.size_bytes += len(report) + len(signal)
+
+    def _follow_turns(self, definition_id: str) -> None:
+        definition = self.state.definitions.get(definition_id)
+        if definition is not None:
+            self.agenda.follow_turns(definition)
 
     def _rearm(self, definition_id: str) -> None:
         definition = self.state.definitions.get(definition_id)

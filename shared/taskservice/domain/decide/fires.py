@@ -1,19 +1,23 @@
 """Due instants become decisions: each one exactly one InstanceScheduled or a place in one FireSkipped.
 
-An instant that is late by more than the misfire threshold, or fell into a stop of the scheduler, is *misfired*.
-Misfired instants of a definition are one gap, settled once at its end: FIRE_ONCE runs the last of them and skips the
-others. Everything else is decided as it would have been in time, however late the leader is.
+Misfired instants of a definition are one gap, settled once at its end by its `misfirePolicy` (`gaps`). Every other
+instant is decided as it would have been in time, however late the leader is. An instant that is to run meets the
+`overlapPolicy`: what is active then, however it was started, decides whether the fire runs, is skipped, waits for its
+turn or has the others cancelled.
 """
 
-from taskservice.domain import events as e
-from taskservice.domain.agenda.agenda import next_instant
-from taskservice.domain.decide.context import Context
-from taskservice.domain.ids import instance_id_of_fire
-from taskservice.domain.schedule.of_spec import schedule_of
-from taskservice.domain.state import Definition
+from typing import assert_never
 
-GAP_CHUNK = 1_000
-"""Misfired instants that one ranged FireSkipped may stand for, so that no turn is long."""
+from taskservice.domain import events as e
+from taskservice.domain.decide.context import Context
+from taskservice.domain.decide.gaps import START_SPACING_MS, plan_gap
+from taskservice.domain.decide.limits import may_start_now, note_start
+from taskservice.domain.ids import instance_id_of_fire
+from taskservice.domain.instant_text import rfc3339
+from taskservice.domain.jitter import jitter_of
+from taskservice.domain.overlap import IN_TURN, queued_fire
+from taskservice.domain.state import Definition, Instance
+
 INSTANTS_A_PIECE = 1_000
 """Instants that are settled before an edit or a stop in one go; more take several turns."""
 
@@ -95,53 +99,59 @@ class FireDecisions:
     def _decide_next(self, definition: Definition, instant: int, until: int, inbox_read_until: int) -> int:
         """Decide the next instant, or the gap that begins with it; how many they are, 0 = it waits for the inbox."""
         if self._misfired(instant):
-            return self._decide_gap(definition, until, inbox_read_until)
-        if self._conflicts(definition) and inbox_read_until < instant:
+            return self._decide_gap(definition, instant, until, inbox_read_until)
+        if self._meets_active(definition) and inbox_read_until < instant:
             return 0
-        self._fire(definition, instant)
+        self._fire(definition, instant, None)
         return 1
 
-    def _decide_gap(self, definition: Definition, until: int, inbox_read_until: int) -> int:
-        instants, complete = self._gap(definition, until)
-        last = instants[-1]
-        skipped = instants[:-1] if complete else instants
-        if complete and self._conflicts(definition) and inbox_read_until < last:
+    def _decide_gap(self, definition: Definition, first: int, until: int, inbox_read_until: int) -> int:
+        context = self._context
+        plan = plan_gap(definition, first, until=until, now=context.now, misfired=self._misfired)
+        if plan.run and self._meets_active(definition) and inbox_read_until < plan.last:
             return 0
-        for reason in ("SCHEDULER_STOPPED", "MISFIRE"):
-            part = [t for t in skipped if (t <= self._stopped_until()) == (reason == "SCHEDULER_STOPPED")]
-            if part:
-                self._skip(definition, part[0], part[-1], len(part), "MISFIRE" if reason == "MISFIRE" else reason)
-        if complete:
-            self._fire(definition, last)
-        return len(instants)
+        stopped = [instant for instant in plan.skipped if instant <= self._stopped_until()]
+        late = plan.skipped[len(stopped) :]
+        if stopped:
+            self._skip(definition, stopped[0], stopped[-1], len(stopped), "SCHEDULER_STOPPED")
+        if late:
+            self._skip(definition, late[0], late[-1], len(late), "MISFIRE")
+        start = self._earliest_start(definition)
+        for index, instant in enumerate(plan.run):
+            begins_at = start + index * START_SPACING_MS
+            self._fire(definition, instant, begins_at if begins_at > context.ts else None)
+        return len(plan.skipped) + len(plan.run)
 
-    def _gap(self, definition: Definition, until: int) -> tuple[list[int], bool]:
-        """The misfired instants from the next one on (at most 1,000), and whether the gap ends with them."""
-        instants: list[int] = []
-        instant = next_instant(definition)
-        spec = definition.spec
-        while instant is not None and instant <= until and self._misfired(instant):
-            if len(instants) == GAP_CHUNK:
-                return instants, False
-            instants.append(instant)
-            if spec.schedule_type == "FIXED_DELAY":
-                break
-            instant = schedule_of(spec, definition.grid_start, definition.id).next_after(instant)
-        return instants, True
+    def _earliest_start(self, definition: Definition) -> int:
+        """When the next misfired instant may start: after those of the gap that were decided a turn ago."""
+        now = self._context.ts
+        before = next(reversed(definition.open_ids), None)
+        if before is None or definition.spec.misfire_policy != "FIRE_ALL":
+            return now
+        not_before = self._context.state.instances[before].not_before
+        if not_before is None:
+            return now
+        # A jitter may have put it off for longer than any gap takes to start.
+        return max(now, min(not_before, now + definition.spec.misfire_limit * START_SPACING_MS) + START_SPACING_MS)
 
-    def _fire(self, definition: Definition, instant: int) -> None:
+    def _fire(self, definition: Definition, instant: int, not_before: int | None) -> None:
+        """Run the instant, unless what is active or a limit forbids it."""
         context = self._context
         spec = definition.spec
-        context.draft.begin_item()
-        if self._conflicts(definition):
-            self._skip(definition, instant, instant, 1, "OVERLAP", next(iter(definition.open_ids)))
+        if definition.open_ids and not self._passes_active(definition, instant):
             return
+        context.draft.begin_item()
         settings = context.state.settings
         tenant_open = context.state.tenant_open.get(definition.tenant_id, 0)
         tenant_limit = context.state.most_open_of(definition.tenant_id)
         if definition.waiting_fires >= settings.max_waiting_fires or tenant_open >= tenant_limit:
             self._skip(definition, instant, instant, 1, "LIMIT")
             return
+        if spec.jitter_ms:
+            starts_at = max(instant + jitter_of(definition.id, instant, spec.jitter_ms), not_before or 0)
+            not_before = starts_at if starts_at > context.ts else None
+        in_turn = spec.overlap_policy in IN_TURN and bool(definition.open_ids)
+        at_once = not_before is None and not in_turn and may_start_now(context, definition, spec)
         context.draft.emit(
             e.InstanceScheduled(
                 instance_id=instance_id_of_fire(definition.id, instant),
@@ -149,9 +159,55 @@ class FireDecisions:
                 definition_version=definition.version,
                 origin="SCHEDULE",
                 fire_time=instant,
-                dispatched=context.may_dispatch_now(definition, spec),
+                dispatched=at_once,
+                not_before=not_before,
                 **context.stamp_clock(definition.tenant_id, instant, "fire"),
             )
+        )
+        if at_once:
+            note_start(context, definition.tenant_id)
+
+    def _passes_active(self, definition: Definition, instant: int) -> bool:
+        """Whether the instant runs although something of its definition is active; False = it was skipped."""
+        policy = definition.spec.overlap_policy
+        match policy:
+            case "ALLOW" | "QUEUE_ALL":
+                return True
+            case "SKIP":
+                passes = False
+            case "QUEUE_ONE":
+                passes = queued_fire(self._context.state, definition) is None
+            case "CANCEL_PREVIOUS":
+                self._cancel_active(definition, instant)
+                return True
+            case _:
+                assert_never(policy)
+        if not passes:
+            self._skip(definition, instant, instant, 1, "OVERLAP", next(iter(definition.open_ids)))
+        return passes
+
+    def _cancel_active(self, definition: Definition, instant: int) -> None:
+        """CANCEL_PREVIOUS: end what is active; the fire starts when the last of it has ended."""
+        for instance_id in list(definition.open_ids):
+            instance = self._context.state.instances[instance_id]
+            if instance.cancel_requested_at is None:
+                self._context.draft.begin_item()
+                self._context.draft.emit(self._cancelled_for(instance, instant))
+
+    def _cancelled_for(self, instance: Instance, instant: int) -> e.InstanceCancelled | e.CancelRequested:
+        context = self._context
+        reason = f"replaced by the fire of {rfc3339(instant)}"
+        stamp = context.stamp_clock(instance.tenant_id, instant, "fire")
+        if instance.waits:
+            return e.InstanceCancelled(
+                instance_id=instance.id,
+                attempt=instance.attempt,
+                ended_at=context.ts,
+                error_message=reason,
+                **stamp,
+            )
+        return e.CancelRequested(
+            instance_id=instance.id, attempt=instance.attempt, mode="cancel", reason=reason, **stamp
         )
 
     def _skip(
@@ -178,8 +234,9 @@ class FireDecisions:
             )
         )
 
-    def _conflicts(self, definition: Definition) -> bool:
-        return definition.spec.overlap_policy == "SKIP" and bool(definition.open_ids)
+    def _meets_active(self, definition: Definition) -> bool:
+        """Whether what is active now decides about the next fire: then every report before it must be known."""
+        return bool(definition.open_ids) and definition.spec.overlap_policy != "ALLOW"
 
     def _misfired(self, instant: int) -> bool:
         context = self._context

@@ -8,6 +8,7 @@ from taskservice.domain.decide.clocks import ClockDecisions
 from taskservice.domain.decide.context import Context
 from taskservice.domain.decide.definition_commands import live_definition, resource_of, role_suffices
 from taskservice.domain.decide.fires import FireDecisions
+from taskservice.domain.decide.limits import may_start_now, note_start
 from taskservice.domain.ids import instance_id_of_trigger
 from taskservice.domain.state import AttemptRecord, Definition, Instance
 
@@ -189,13 +190,14 @@ def _may_trigger(context: Context, definition: Definition | None, command: c.Tri
 def _schedule(context: Context, definition: Definition, command: c.TriggerDefinition, index: int) -> None:
     spec = definition.spec
     context.draft.begin_item()
+    at_once = may_start_now(context, definition, spec)
     event = e.InstanceScheduled(
         instance_id=instance_id_of_trigger(command.id, index, context.at),
         definition_id=definition.id,
         definition_version=definition.version,
         origin="MANUAL",
         fire_time=context.at,
-        dispatched=context.may_dispatch_now(definition, spec),
+        dispatched=at_once,
         params=command.params[index],
         ts=context.ts,
         at=context.at,
@@ -209,6 +211,8 @@ def _schedule(context: Context, definition: Definition, command: c.TriggerDefini
         traceparent=command.traceparent,
     )
     context.draft.emit(event)
+    if at_once:
+        note_start(context, definition.tenant_id)
 
 
 def _has_room(context: Context, definition: Definition, wanted: int) -> bool:

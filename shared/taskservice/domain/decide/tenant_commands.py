@@ -10,6 +10,8 @@ from taskservice.domain.decide.context import Context
 from taskservice.domain.definition.spec import DefinitionSpec
 from taskservice.domain.tenants import DEPLOYMENT
 
+_CHANGEABLE = ("name", "queues", "time_zone", "max_concurrency", "queue_limits", "starts_per_second", "weight")
+
 
 def resource_of_tenant(tenant_id: str) -> str:
     """How outcomes name a tenant."""
@@ -22,7 +24,7 @@ def change_settings(context: Context, command: c.ChangeTenantSettings) -> None:
     No definition is touched: a withdrawn queue is refused when one is made or changed (`allows_queue`).
     """
     now = context.state.tenants.get(command.tenant_id, DEPLOYMENT)
-    if (now.name, now.queues, now.time_zone) == (command.name, command.queues, command.time_zone):
+    if all(getattr(now, member) == getattr(command, member) for member in _CHANGEABLE):
         context.accept(resource_of_tenant(command.tenant_id))
         return
     context.draft.begin_item()
@@ -32,6 +34,10 @@ def change_settings(context: Context, command: c.ChangeTenantSettings) -> None:
             queues=command.queues,
             time_zone=command.time_zone,
             max_waiting_instances=now.max_waiting_instances,
+            max_concurrency=command.max_concurrency,
+            queue_limits=command.queue_limits,
+            starts_per_second=command.starts_per_second,
+            weight=command.weight,
             **context.stamp(command.tenant_id),
             **context.asked(),
             **context.outcome(),

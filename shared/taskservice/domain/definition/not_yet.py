@@ -18,13 +18,7 @@ class NotYet:
     allowed: tuple[object, ...]
 
 
-NOT_YET = (
-    NotYet("overlap_policy", ("ALLOW", "SKIP")),
-    NotYet("misfire_policy", ("FIRE_ONCE",)),
-    NotYet("misfire_window_ms", (None,)),
-    NotYet("misfire_limit", (100,)),
-    NotYet("jitter_ms", (0,)),
-)
+NOT_YET: tuple[NotYet, ...] = ()
 
 
 def refuse_not_yet(values: Mapping[str, object], report: Report) -> None:

@@ -87,6 +87,10 @@ def _tenant_changed(state: State, event: e.TenantSettingsChanged) -> None:
         queues=event.queues,
         time_zone=event.time_zone,
         max_waiting_instances=event.max_waiting_instances,
+        max_concurrency=event.max_concurrency,
+        queue_limits=event.queue_limits,
+        starts_per_second=event.starts_per_second,
+        weight=event.weight,
     )
     if settings == DEPLOYMENT:
         state.tenants.pop(event.tenant_id, None)
