@@ -10,6 +10,7 @@ from random import Random
 from tests.histories.run_steps import RunSteps
 
 from taskservice.domain import events as e
+from taskservice.domain.tenants import TenantSettings
 
 
 class History(RunSteps):
@@ -159,10 +160,16 @@ class History(RunSteps):
             self.append(
                 e.TenantSettingsChanged(
                     **self.random.choice((self.decided("acme"), self.asked("ChangeTenantSettings", "acme"))),
-                    name=self.any_text(),
-                    queues=self.random.choice((None, (), ("default", "gpu"))),
-                    time_zone=self.random.choice((None, "Asia/Shanghai")),
-                    max_waiting_instances=self.random.choice((None, 10)),
+                    settings=TenantSettings(
+                        name=self.any_text(),
+                        queues=self.random.choice((None, (), ("default", "gpu"))),
+                        time_zone=self.random.choice((None, "Asia/Shanghai")),
+                        max_waiting_instances=self.random.choice((None, 10)),
+                        max_concurrency=self.random.choice((None, 3)),
+                        queue_limits=self.random.choice(({}, {"gpu": 1, "default": 7})),
+                        starts_per_second=self.random.choice((None, 50)),
+                        weight=self.random.choice((1, 4)),
+                    ),
                 )
             )
         elif which == 2:

@@ -13,6 +13,7 @@ from taskservice.config import Settings
 from taskservice.domain.commands import ChangeTenantSettings, encode_command
 from taskservice.domain.events import Actor
 from taskservice.domain.ids import partition_of, uuid7
+from taskservice.domain.tenants import TenantSettings
 from taskservice.storage.database import Database
 from taskservice.storage.queries import commands
 from taskservice.storage.rows import TenantRow
@@ -34,9 +35,7 @@ async def submit_settings(settings: Settings, tenant: TenantRow) -> str:
         id=uuid7(SystemClock().now_ms(), secrets.token_bytes(10)),
         tenant_id=tenant.id,
         actor=Actor(type="user", id=login_name()),
-        name=tenant.name,
-        queues=tenant.queues,
-        time_zone=tenant.time_zone,
+        settings=TenantSettings(name=tenant.name, queues=tenant.queues, time_zone=tenant.time_zone),
     )
     body = encode_command(command)
     partition = partition_of(tenant.id, settings.scheduler.partitions)

@@ -10,6 +10,7 @@ import msgspec
 
 from taskservice.domain.definition.spec import DefinitionSpec
 from taskservice.domain.events import Actor, InstanceSnapshot
+from taskservice.domain.tenants import TenantSettings
 
 Role: TypeAlias = Literal["VIEWER", "OPERATOR", "ADMIN"]
 
@@ -74,6 +75,28 @@ class TriggerDefinition(Command, frozen=True, kw_only=True, tag=True, gc=False):
     note: str = ""
 
 
+class BackfillDefinition(Command, frozen=True, kw_only=True, tag=True, gc=False):
+    """Run past instants: `fires` are 1–1,000 (instant, version in force then), oldest first.
+
+    `backfill_id`: of the first command of this backfill. `specs`: of each version that is not the current one.
+    `max_concurrency`: of the backfill's instances that may be dispatched at once; null = no limit of its own.
+    """
+
+    definition_id: str
+    backfill_id: str
+    fires: tuple[tuple[int, int], ...]
+    specs: dict[int, DefinitionSpec] = {}
+    max_concurrency: int | None = None
+    note: str = ""
+
+
+class CancelBackfill(Command, frozen=True, kw_only=True, tag=True, gc=False):
+    """End what is open of a backfill."""
+
+    definition_id: str
+    backfill_id: str
+
+
 class CancelInstance(Command, frozen=True, kw_only=True, tag=True, gc=False):
     """`known_status`/`known_position`: the row as the api read it, for instances that the leader no longer holds."""
 
@@ -94,15 +117,9 @@ class RetryInstance(Command, frozen=True, kw_only=True, tag=True, gc=False):
 
 
 class ChangeTenantSettings(Command, frozen=True, kw_only=True, tag=True, gc=False):
-    """All settings of the tenant that a command may change; null = the deployment's."""
+    """All that the tenant has of its own from here on; `max_waiting_instances` stays as it is."""
 
-    name: str = ""
-    queues: tuple[str, ...] | None = None
-    time_zone: str | None = None
-    max_concurrency: int | None = None
-    queue_limits: dict[str, int] = {}
-    starts_per_second: int | None = None
-    weight: int = 1
+    settings: TenantSettings
 
 
 class StopScheduler(Command, frozen=True, kw_only=True, tag=True, gc=False):
@@ -124,6 +141,8 @@ AnyCommand: TypeAlias = (
     | EnableDefinition
     | DisableDefinition
     | TriggerDefinition
+    | BackfillDefinition
+    | CancelBackfill
     | CancelInstance
     | RetryInstance
     | ChangeTenantSettings

@@ -15,6 +15,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from taskservice.domain.definition.spec import DefinitionSpec
+from taskservice.domain.tenants import TenantSettings
 
 Origin: TypeAlias = Literal["SCHEDULE", "MANUAL", "BACKFILL"]
 SkipReason: TypeAlias = Literal["OVERLAP", "MISFIRE", "SCHEDULER_STOPPED", "LIMIT"]
@@ -96,16 +97,9 @@ class SchedulerStarted(Event, frozen=True, kw_only=True, tag=True, gc=False):
 
 
 class TenantSettingsChanged(Event, frozen=True, kw_only=True, tag=True, gc=False):
-    """All that one tenant has of its own from here on (`domain.tenants`); null = the deployment's."""
+    """All that one tenant has of its own from here on."""
 
-    name: str = ""
-    queues: tuple[str, ...] | None = None
-    time_zone: str | None = None
-    max_waiting_instances: int | None = None
-    max_concurrency: int | None = None
-    queue_limits: dict[str, int] = {}
-    starts_per_second: int | None = None
-    weight: int = 1
+    settings: TenantSettings
 
 
 class CommandAccepted(Event, frozen=True, kw_only=True, tag=True, gc=False):
@@ -195,6 +189,10 @@ class InstanceScheduled(Event, frozen=True, kw_only=True, tag=True, gc=False):
     """Its own parameters; null = those of the definition's version."""
     not_before: int | None = None
     """Not dispatched before this instant (jitter)."""
+    backfill_limit: int | None = None
+    """Of a backfill: how many instances of its command may be dispatched at once."""
+    spec: DefinitionSpec | None = None
+    """Of a backfill under an older version: that version, unless the log has it open already."""
 
 
 class InstanceDispatched(Event, frozen=True, kw_only=True, tag=True, gc=False):

@@ -39,6 +39,11 @@ def instance_id_of_trigger(command_id: str, index: int, at_ms: int) -> str:
     return _hashed(at_ms, f"trigger|{command_id}|{index}")
 
 
+def instance_id_of_backfill(command_id: str, definition_id: str, instant_ms: int) -> str:
+    """The instance of one past instant that a backfill command runs again."""
+    return _hashed(instant_ms, f"backfill|{command_id}|{definition_id}|{instant_ms}")
+
+
 def log_line_id(instance_id: str, attempt: int, sequence: int, time_ms: int) -> str:
     """The id of line `sequence` of an attempt's log: a line sent twice is the same row."""
     return _hashed(time_ms, f"log|{instance_id}|{attempt}|{sequence}")

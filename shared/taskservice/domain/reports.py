@@ -33,7 +33,10 @@ class Succeeded(msgspec.Struct, frozen=True, array_like=True, tag="o", gc=False)
 
 
 class Failed(msgspec.Struct, frozen=True, array_like=True, tag="f", gc=False):
-    """`retry` false: the handler said that another try is of no use."""
+    """`retry` false: the handler said that another try is of no use.
+
+    `retry_after_ms`: it asked for at least so long a pause before the next one (an HTTP server's Retry-After).
+    """
 
     position: int
     started_at: int
@@ -41,6 +44,7 @@ class Failed(msgspec.Struct, frozen=True, array_like=True, tag="f", gc=False):
     error_type: str
     error_message: str
     retry: bool = True
+    retry_after_ms: int = 0
 
 
 class TimedOut(msgspec.Struct, frozen=True, array_like=True, tag="t", gc=False):

@@ -9,6 +9,8 @@ from hashlib import blake2b
 from taskservice.domain.definition.spec import DefinitionSpec
 
 _UNIT = 1 << 32
+MAX_RETRY_AFTER_MS = 86_400_000
+"""A handler may put off the next attempt by a day at most."""
 
 
 def may_retry(spec: DefinitionSpec, failures: int, error_type: str) -> bool:

@@ -67,6 +67,8 @@ class Instance(msgspec.Struct, kw_only=True, gc=False):
     ended_at: int | None = None
     failures: int = 0
     """Failed or timed out attempts since it was created or last retried by hand."""
+    backfill_limit: int | None = None
+    """Of a backfill: how many instances of its command may be dispatched at once; null = no limit of its own."""
     retried_at: int | None = None
     """When it was last retried by hand: its start timeout and its deadline count from there."""
     worker_losses: int = 0
@@ -197,6 +199,8 @@ class State(msgspec.Struct, kw_only=True):
     """*derived* open dispatch entries by stream suffix (zero never kept)."""
     tenant_open: dict[str, int] = msgspec.field(default_factory=dict)
     """*derived* open instances by tenant (zero never kept)."""
+    backfill_active: dict[str, int] = msgspec.field(default_factory=dict)
+    """*derived* open dispatch entries by the command of a backfill that has a limit (zero never kept)."""
     tenant_active: dict[str, dict[str, int]] = msgspec.field(default_factory=dict)
     """*derived* open dispatch entries by tenant and queue (zero never kept)."""
 
@@ -231,6 +235,12 @@ def changed_instance(state: State, instance: Instance) -> None:
     instance.position = state.position
     if state.journal is not None:
         state.journal.instances[instance.id] = instance
+
+
+def backfill_is_full(state: State, instance: Instance) -> bool:
+    """Whether the backfill of this instance has as many dispatched as it may."""
+    limit = instance.backfill_limit
+    return limit is not None and state.backfill_active.get(instance.command_id, 0) >= limit
 
 
 def attach_definition(state: State, definition: Definition) -> None:
@@ -297,6 +307,8 @@ def count_dispatched(state: State, instance: Instance) -> None:
     state.in_flight[suffix] = state.in_flight.get(suffix, 0) + 1
     by_queue = state.tenant_active.setdefault(instance.tenant_id, {})
     by_queue[spec.queue] = by_queue.get(spec.queue, 0) + 1
+    if instance.backfill_limit is not None:
+        state.backfill_active[instance.command_id] = state.backfill_active.get(instance.command_id, 0) + 1
 
 
 def discount_dispatched(state: State, instance: Instance) -> None:
@@ -305,23 +317,19 @@ def discount_dispatched(state: State, instance: Instance) -> None:
     definition.active -= 1
     state.dispatched.pop(instance.entry_position, None)
     spec = definition.versions[instance.definition_version]
-    _discount_active(state, instance.tenant_id, spec.queue)
-    suffix = stream_suffix(spec)
-    left = state.in_flight.get(suffix, 0) - 1
-    if left > 0:
-        state.in_flight[suffix] = left
-    else:
-        state.in_flight.pop(suffix, None)
+    _discount(state.tenant_active[instance.tenant_id], spec.queue)
+    if not state.tenant_active[instance.tenant_id]:
+        del state.tenant_active[instance.tenant_id]
+    if instance.backfill_limit is not None:
+        _discount(state.backfill_active, instance.command_id)
+    _discount(state.in_flight, stream_suffix(spec))
     instance.entry_epoch = 0
     instance.entry_position = 0
     instance.revoking = None
     instance.revoke_asked_at = None
 
 
-def _discount_active(state: State, tenant_id: str, queue: str) -> None:
-    by_queue = state.tenant_active[tenant_id]
-    by_queue[queue] -= 1
-    if not by_queue[queue]:
-        del by_queue[queue]
-        if not by_queue:
-            del state.tenant_active[tenant_id]
+def _discount(counts: dict[str, int], key: str) -> None:
+    counts[key] -= 1
+    if not counts[key]:
+        del counts[key]

@@ -15,7 +15,7 @@ COLUMNS: Final = (
     *("entry_epoch", "entry_position", "dispatched_at", "execution_node", "start_time", "end_time", "failures"),
     *("worker_losses", "cancel_requested_at", "timeout_kind", "revoking", "revoke_asked_at", "failure_reason"),
     *("error_type", "error_message", "actor_type", "actor_id", "command_id", "traceparent", "previous_attempts"),
-    "retried_at",
+    *("retried_at", "backfill_limit"),
 )
 """The order that `decode_instance` wants."""
 
@@ -60,4 +60,5 @@ def decode_instance(row: Sequence[Any]) -> Instance:
         traceparent=row[33],
         previous_attempts=_decode_records(row[34]) if row[34] else (),
         retried_at=ms_or_none(row[35]),
+        backfill_limit=row[36],
     )

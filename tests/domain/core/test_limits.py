@@ -7,12 +7,12 @@ import pytest
 from tests.domain.core.world import ACTOR, SECOND, TENANT, World, spec
 
 from taskservice.domain import commands as c
+from taskservice.domain.tenants import TenantSettings
 
 
-def settle(world: World, tenant_id: str = TENANT, **members: object) -> None:
-    world.submit(
-        c.ChangeTenantSettings(id=f"s{world.sequence}", tenant_id=tenant_id, actor=ACTOR, **members)  # type: ignore[arg-type]
-    )
+def settle(world: World, tenant_id: str = TENANT, **members: Any) -> None:
+    settings = TenantSettings(**members)
+    world.submit(c.ChangeTenantSettings(id=f"s{world.sequence}", tenant_id=tenant_id, actor=ACTOR, settings=settings))
 
 
 def definition(world: World, name: str, tenant_id: str = TENANT, **members: object) -> None:

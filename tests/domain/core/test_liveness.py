@@ -123,6 +123,17 @@ def _behind(world: World, n: int) -> None:
     world._append()
 
 
+def _backfill(world: World, n: int) -> None:
+    definition = world.state.definitions.get(IDS[n % 3])
+    if definition is not None:
+        fires = tuple((T0 - 1_000 * k, definition.version) for k in range(1 + n % 6, 0, -1))
+        limit = (None, 1, 2)[n // 6 % 3]
+        name = f"backfill-{world.sequence}"
+        _ask(world, c.BackfillDefinition, definition.id, backfill_id=name, fires=fires, max_concurrency=limit)
+        if n % 4 == 0:
+            _ask(world, c.CancelBackfill, definition.id, backfill_id=name)
+
+
 MORE: tuple[Action, ...] = (
     Action("update", _update),
     Action("update", _update),
@@ -133,6 +144,7 @@ MORE: tuple[Action, ...] = (
     Action("started", _started),
     Action("behind", _behind),
     Action("delete it", _delete),
+    Action("backfill", _backfill),
     Action("long", lambda w, n: w.advance(1_000 + 300 * n, step=1_000)),
 )
 KEPT = tuple(action for action in ACTIONS if action.name not in {"edit", "delete"})
@@ -169,7 +181,7 @@ def test_nothing_stays_open_for_ever(history: list[tuple[Action, int]], first: l
     assert not world.state.instances
     assert not world.entries, "an entry that no attempt is open for"
     assert (world.state.in_flight, world.state.dispatched, world.state.tenant_open) == ({}, {}, {})
-    assert world.state.tenant_active == {}
+    assert (world.state.tenant_active, world.state.backfill_active) == ({}, {})
     assert len(world.arbiter.agenda.waiting) == 0
     assert world.arbiter.agenda.deadlines.next_at() is None
     for definition in world.state.definitions.values():
@@ -245,6 +257,7 @@ def assert_in_step(world: World) -> None:
     assert agenda.deadlines._bucket_of == anew.deadlines._bucket_of
     waiting = {instance.id for instance in state.instances.values() if instance.waits}
     held_up = {i for i in waiting if held_up_by(state, state.instances[i]) is not None}
+    held_up |= {i for heap in agenda._backfills.values() for _, i in heap}
     assert waiting - held_up <= set(agenda.waiting._waiting) | {one for _, one in agenda.delayed}
     assert set(agenda.waiting._waiting) <= waiting
     for definition in state.definitions.values():

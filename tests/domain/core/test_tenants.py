@@ -12,7 +12,8 @@ from taskservice.domain.tenants import TenantSettings
 
 
 def change(world: World, tenant: str = TENANT, **members: Any) -> list[Any]:
-    return world.submit(c.ChangeTenantSettings(id="change", tenant_id=tenant, actor=ACTOR, **members))
+    settings = TenantSettings(**members)
+    return world.submit(c.ChangeTenantSettings(id="change", tenant_id=tenant, actor=ACTOR, settings=settings))
 
 
 def update(world: World, **members: Any) -> list[Any]:
@@ -54,7 +55,8 @@ def test_back_to_the_deployments_settings_leaves_nothing() -> None:
 
 def test_a_limit_that_the_command_does_not_name_stays() -> None:
     world = World()
-    limited = e.TenantSettingsChanged(ts=world.now, at=world.now, tenant_id=TENANT, max_waiting_instances=3)
+    limits = TenantSettings(max_waiting_instances=3)
+    limited = e.TenantSettingsChanged(ts=world.now, at=world.now, tenant_id=TENANT, settings=limits)
     world.log.append((world.state.epoch, world.state.position + 1, encode_event(limited)))
     world.take_over()
 

@@ -13,7 +13,7 @@ from taskservice.domain.definition.spec import DefinitionSpec
 from taskservice.domain.dispatch import stream_suffix
 from taskservice.domain.overlap import goes_in_turn, held_up_by
 from taskservice.domain.schedule.of_spec import schedule_of
-from taskservice.domain.state import Definition, Instance, State
+from taskservice.domain.state import Definition, Instance, State, backfill_is_full
 
 MOST_SHARES = 1_000
 """Windows whose shares are kept."""
@@ -30,6 +30,8 @@ class Agenda:
         self.windows = Windows()
         self.rates = StartRates()
         self._shares: dict[str, Shares] = {}
+        self._backfills: dict[str, list[tuple[int, str]]] = {}
+        """Heaps of (fire time, instance) by backfill: what its limit holds back."""
         self.delayed: list[tuple[int, str]] = []
         """Heap of (not before, instance): retries and jitter. Entries are checked when met."""
         self.deleted: dict[str, None] = {}
@@ -65,6 +67,10 @@ class Agenda:
         if held_up_by(self._state, instance) is not None:
             self.waiting.remove(instance.id)  # `follow_turns` brings it
             return
+        if backfill_is_full(self._state, instance):
+            self.waiting.remove(instance.id)  # `follow_backfill` brings it
+            heapq.heappush(self._backfills.setdefault(instance.command_id, []), (instance.fire_time, instance.id))
+            return
         spec = self._state.spec_of(instance)
         self.waiting.add(
             stream_suffix(spec),
@@ -80,6 +86,17 @@ class Agenda:
         oldest = next(iter(definition.open_ids), None)
         if oldest is not None and goes_in_turn(definition, self._state.instances[oldest]):
             self.follow_instance(self._state.instances[oldest])
+
+    def follow_backfill(self, command_id: str) -> None:
+        """An attempt of a backfill that has a limit ended: the next of those that it held back may go."""
+        held = self._backfills.get(command_id, [])
+        while held:
+            _, instance_id = heapq.heappop(held)
+            instance = self._state.instances.get(instance_id)
+            if instance is not None and instance.waits and instance_id not in self.waiting:
+                self.follow_instance(instance)
+                return
+        self._backfills.pop(command_id, None)
 
     def shares_of(self, window: Window) -> Shares:
         """How far each tenant is in what goes through this window."""

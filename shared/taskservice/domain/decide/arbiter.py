@@ -9,6 +9,7 @@ from taskservice.domain import reports as r
 from taskservice.domain.agenda import Agenda
 from taskservice.domain.agenda.windows import Window
 from taskservice.domain.decide import (
+    backfill_commands,
     definition_commands,
     instance_commands,
     losses,
@@ -156,6 +157,13 @@ class Arbiter:
                 if done < len(command.params):
                     self.draft.cursor = f"{item.entry_id}/{done}"
                     return Unfinished(done)
+            case c.BackfillDefinition():
+                done = backfill_commands.backfill(context, self._fires, command, items_done, max_items)
+                if done < len(command.fires):
+                    self.draft.cursor = f"{item.entry_id}/{done}"
+                    return Unfinished(done)
+            case c.CancelBackfill():
+                settled = backfill_commands.cancel_backfill(context, command, max_items)
             case c.CreateDefinition():
                 definition_commands.create(context, command)
             case c.UpdateDefinition():

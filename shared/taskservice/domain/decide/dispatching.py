@@ -7,6 +7,7 @@ from taskservice.domain.agenda.windows import Window
 from taskservice.domain.decide.context import Context
 from taskservice.domain.decide.limits import bound_by, note_start
 from taskservice.domain.overlap import held_up_by
+from taskservice.domain.state import backfill_is_full
 from taskservice.domain.tenants import DEPLOYMENT
 
 
@@ -80,8 +81,8 @@ def _dispatch_next(context: Context, tenant_id: str, suffixes: list[str]) -> boo
     while (found := waiting.next(tenant_id, suffixes)) is not None:
         instance = context.state.instances[found.instance_id]
         definition = context.state.definitions[found.definition_id]
-        if held_up_by(context.state, instance) is not None:
-            waiting.remove(instance.id)  # it comes back when what holds it up has ended
+        if held_up_by(context.state, instance) is not None or backfill_is_full(context.state, instance):
+            context.agenda.line_up(instance)  # out of the line: it comes back when what holds it up has ended
             continue
         bound = bound_by(context, definition, context.state.spec_of(instance))
         if bound is None:

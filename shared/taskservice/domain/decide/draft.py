@@ -225,6 +225,9 @@ class Draft:
             agenda.windows.release(held)
             agenda.waiting.unpark(definition_id)
             agenda.waiting.recall(event.tenant_id)
+            told = instance or state.ended.get(instance_id)
+            if told is not None and told.backfill_limit is not None:
+                agenda.follow_backfill(told.command_id)
         elif instance is not None and holds and held is None:
             self._dispatch(instance, batch)
         if instance is None or (held is not None and not holds):

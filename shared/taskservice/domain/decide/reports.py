@@ -11,7 +11,7 @@ from taskservice.domain import reports as r
 from taskservice.domain.decide.clocks import ClockDecisions
 from taskservice.domain.decide.context import Context
 from taskservice.domain.decide.fires import FireDecisions
-from taskservice.domain.retry import may_retry, retry_delay_ms
+from taskservice.domain.retry import MAX_RETRY_AFTER_MS, may_retry, retry_delay_ms
 from taskservice.domain.state import Instance
 
 
@@ -142,7 +142,7 @@ def _failed(context: Context, instance: Instance, report: r.Failed, worker: str)
         )
     )
     if not final:
-        _retry_later(context, instance, failures, ended_at)
+        _retry_later(context, instance, failures, ended_at, report.retry_after_ms)
 
 
 def _timed_out(context: Context, instance: Instance, report: r.TimedOut, worker: str) -> None:
@@ -286,10 +286,10 @@ def _may_retry(context: Context, instance: Instance, error_type: str) -> bool:
     return may_retry(definition.versions[instance.definition_version], instance.failures, error_type)
 
 
-def _retry_later(context: Context, instance: Instance, failures: int, ended_at: int) -> None:
+def _retry_later(context: Context, instance: Instance, failures: int, ended_at: int, at_least_ms: int = 0) -> None:
     spec = context.state.spec_of(instance)
     delay = retry_delay_ms(spec, failures, instance.id, instance.attempt)
-    _schedule_retry(context, instance, ended_at + delay)
+    _schedule_retry(context, instance, ended_at + max(delay, min(at_least_ms, MAX_RETRY_AFTER_MS)))
 
 
 def _schedule_retry(context: Context, instance: Instance, not_before: int) -> None:

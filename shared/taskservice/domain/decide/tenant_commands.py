@@ -4,13 +4,13 @@ Decisions know a tenant from the log alone, so that replay needs nothing else; t
 beside it, by the same command line.
 """
 
+import msgspec
+
 from taskservice.domain import commands as c
 from taskservice.domain import events as e
 from taskservice.domain.decide.context import Context
 from taskservice.domain.definition.spec import DefinitionSpec
 from taskservice.domain.tenants import DEPLOYMENT
-
-_CHANGEABLE = ("name", "queues", "time_zone", "max_concurrency", "queue_limits", "starts_per_second", "weight")
 
 
 def resource_of_tenant(tenant_id: str) -> str:
@@ -24,23 +24,14 @@ def change_settings(context: Context, command: c.ChangeTenantSettings) -> None:
     No definition is touched: a withdrawn queue is refused when one is made or changed (`allows_queue`).
     """
     now = context.state.tenants.get(command.tenant_id, DEPLOYMENT)
-    if all(getattr(now, member) == getattr(command, member) for member in _CHANGEABLE):
+    wanted = msgspec.structs.replace(command.settings, max_waiting_instances=now.max_waiting_instances)
+    if now == wanted:
         context.accept(resource_of_tenant(command.tenant_id))
         return
     context.draft.begin_item()
     context.draft.emit(
         e.TenantSettingsChanged(
-            name=command.name,
-            queues=command.queues,
-            time_zone=command.time_zone,
-            max_waiting_instances=now.max_waiting_instances,
-            max_concurrency=command.max_concurrency,
-            queue_limits=command.queue_limits,
-            starts_per_second=command.starts_per_second,
-            weight=command.weight,
-            **context.stamp(command.tenant_id),
-            **context.asked(),
-            **context.outcome(),
+            settings=wanted, **context.stamp(command.tenant_id), **context.asked(), **context.outcome()
         )
     )
 

@@ -7,7 +7,7 @@ from taskservice.domain.event_codec import UnknownEvent
 from taskservice.domain.evolve import definitions as d
 from taskservice.domain.evolve import instances as i
 from taskservice.domain.state import ENDED_HORIZON_COUNT, ENDED_HORIZON_MS, State
-from taskservice.domain.tenants import DEPLOYMENT, TenantSettings
+from taskservice.domain.tenants import DEPLOYMENT
 
 
 def evolve(state: State, event: e.AnyEvent | UnknownEvent, epoch: int, position: int) -> None:
@@ -82,16 +82,7 @@ def _apply(state: State, event: e.AnyEvent) -> None:  # noqa: C901, PLR0912 - on
 
 def _tenant_changed(state: State, event: e.TenantSettingsChanged) -> None:
     """What equals the deployment's in everything is not kept."""
-    settings = TenantSettings(
-        name=event.name,
-        queues=event.queues,
-        time_zone=event.time_zone,
-        max_waiting_instances=event.max_waiting_instances,
-        max_concurrency=event.max_concurrency,
-        queue_limits=event.queue_limits,
-        starts_per_second=event.starts_per_second,
-        weight=event.weight,
-    )
+    settings = event.settings
     if settings == DEPLOYMENT:
         state.tenants.pop(event.tenant_id, None)
     else:

@@ -34,9 +34,11 @@ def scheduled(state: State, event: e.InstanceScheduled) -> None:
     if (
         definition is None
         or event.instance_id in state.instances
-        or event.definition_version not in definition.versions
+        or (event.definition_version not in definition.versions and event.spec is None)
     ):
         return
+    if event.spec is not None:
+        definition.versions.setdefault(event.definition_version, event.spec)
     instance = Instance(
         id=event.instance_id,
         tenant_id=event.tenant_id,
@@ -50,6 +52,7 @@ def scheduled(state: State, event: e.InstanceScheduled) -> None:
         params=event.params,
         ready_at=event.ts,
         not_before=event.not_before,
+        backfill_limit=event.backfill_limit,
         actor=event.actor,
         command_id=event.command_id,
         traceparent=event.traceparent,

@@ -91,6 +91,10 @@ class TenantSettingsChanged(Data, frozen=True, kw_only=True, gc=False):
     queues: list[str] | None
     time_zone: str | None
     max_waiting_instances: int | None
+    max_concurrency: int | None
+    queue_limits: dict[str, int]
+    starts_per_second: int | None
+    weight: int
 
 
 class CommandAccepted(Data, frozen=True, kw_only=True, gc=False):

@@ -98,10 +98,14 @@ def _system(event: SystemEvent) -> s.Shape:
             return s.SchedulerStarted(effective_at=time_text(event.effective_at))
         case e.TenantSettingsChanged():
             return s.TenantSettingsChanged(
-                name=event.name,
-                queues=None if event.queues is None else list(event.queues),
-                time_zone=event.time_zone,
-                max_waiting_instances=event.max_waiting_instances,
+                name=event.settings.name,
+                queues=None if event.settings.queues is None else list(event.settings.queues),
+                time_zone=event.settings.time_zone,
+                max_waiting_instances=event.settings.max_waiting_instances,
+                max_concurrency=event.settings.max_concurrency,
+                queue_limits=event.settings.queue_limits,
+                starts_per_second=event.settings.starts_per_second,
+                weight=event.settings.weight,
             )
         case e.RevocationRequested():
             return s.RevocationRequested(mode=event.mode, sequences=list(event.positions), reason=event.reason)

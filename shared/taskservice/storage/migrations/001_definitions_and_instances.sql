@@ -102,6 +102,7 @@ CREATE TABLE IF NOT EXISTS task_instances (
   traceparent MEDIUMTEXT NULL COMMENT 'W3C trace context',
   previous_attempts MEDIUMTEXT NULL COMMENT 'JSON array of ended attempts, the last 100',
   retried_at DATETIME(3) NULL COMMENT 'last retried by hand: start timeout and deadline count from here, UTC',
+  backfill_limit INT UNSIGNED NULL COMMENT 'of a backfill: how many instances of its command run at once',
   position BIGINT UNSIGNED NOT NULL COMMENT 'of the last event that changed it',
   PRIMARY KEY (id),
   KEY ix_instances_tenant_definition (tenant_id, task_definition_id),

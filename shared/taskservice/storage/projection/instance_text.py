@@ -23,6 +23,8 @@ def is_plain(instance: Instance, ending: Ending | None) -> bool:
         return False
     if i.revoking is not None or i.revoke_asked_at is not None or i.retried_at is not None:
         return False
+    if i.backfill_limit is not None:
+        return False
     told = i if ending is None else ending
     return not told.error_type and not told.error_message
 
@@ -65,7 +67,7 @@ def full_row(instance: Instance, ending: Ending | None) -> str:
         f"{_member(i.timeout_kind)},{_member(i.revoking)},{instant_or_null(i.revoke_asked_at)},"
         f"{_member(i.failure_reason)},{filled_or_null(told.error_type)},{_result(ending)},{_origin_columns(i)},"
         f"{text(_encode_records(i.previous_attempts).decode()) if i.previous_attempts else 'NULL'},"
-        f"{instant_or_null(i.retried_at)},{i.position})"
+        f"{instant_or_null(i.retried_at)},{'NULL' if i.backfill_limit is None else i.backfill_limit},{i.position})"
     )
 
 

@@ -3,7 +3,7 @@ INSERT INTO task_instances (id, tenant_id, task_definition_id, execution_params,
   end_time, execution_duration, retry_count, error_message, created_at, updated_at, definition_version, origin,
   fire_time, attempt, next_attempt, ready_at, not_before, entry_epoch, entry_position, dispatched_at, failures,
   worker_losses, cancel_requested_at, timeout_kind, revoking, revoke_asked_at, failure_reason, error_type, result,
-  actor_type, actor_id, command_id, traceparent, previous_attempts, retried_at, position)
+  actor_type, actor_id, command_id, traceparent, previous_attempts, retried_at, backfill_limit, position)
 VALUES :rows
 ON DUPLICATE KEY UPDATE execution_params = VALUES(execution_params), status = VALUES(status),
   execution_node = VALUES(execution_node), start_time = VALUES(start_time), end_time = VALUES(end_time),
@@ -17,4 +17,4 @@ ON DUPLICATE KEY UPDATE execution_params = VALUES(execution_params), status = VA
   failure_reason = VALUES(failure_reason), error_type = VALUES(error_type), result = VALUES(result),
   actor_type = VALUES(actor_type), actor_id = VALUES(actor_id), command_id = VALUES(command_id),
   traceparent = VALUES(traceparent), previous_attempts = VALUES(previous_attempts),
-  retried_at = VALUES(retried_at), position = VALUES(position)
+  retried_at = VALUES(retried_at), backfill_limit = VALUES(backfill_limit), position = VALUES(position)

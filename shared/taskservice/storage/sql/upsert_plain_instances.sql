@@ -16,4 +16,4 @@ ON DUPLICATE KEY UPDATE execution_params = VALUES(execution_params), status = VA
   failure_reason = VALUES(failure_reason), error_type = VALUES(error_type), result = VALUES(result),
   actor_type = VALUES(actor_type), actor_id = VALUES(actor_id), command_id = VALUES(command_id),
   traceparent = VALUES(traceparent), previous_attempts = VALUES(previous_attempts),
-  retried_at = VALUES(retried_at), position = VALUES(position)
+  retried_at = VALUES(retried_at), backfill_limit = VALUES(backfill_limit), position = VALUES(position)

@@ -82,6 +82,7 @@ def instance_columns(instance: Instance, end: EndEvent | None) -> Columns:
         "traceparent": instance.traceparent,
         "previous_attempts": json_text(instance.previous_attempts) if instance.previous_attempts else None,
         "retried_at": utc_or_none(instance.retried_at),
+        "backfill_limit": instance.backfill_limit,
         "position": instance.position,
     }
 
