@@ -186,6 +186,7 @@ def _resource(event: e.AnyEvent) -> str:
 def _given(settings: TenantSettings) -> dict[str, object]:
     """Members in the order of their names, those of the deployment left out."""
     members = {name: getattr(settings, name) for name in sorted(settings.__struct_fields__)}
+    members["queue_limits"] = dict(sorted(settings.queue_limits.items()))
     return {name: value for name, value in members.items() if value != getattr(DEPLOYMENT, name)}
 
 
