@@ -12,11 +12,11 @@ import msgspec
 
 from taskservice.domain.definition.spec import CronDialect, DstPolicy
 from taskservice.domain.schedule.calendar import Schedule
-from taskservice.domain.schedule.cron import cron_schedule
+from taskservice.domain.schedule.cron import Cron
 from taskservice.domain.schedule.cron_parse import CronError, parse_cron
-from taskservice.domain.schedule.zones import is_zone
+from taskservice.domain.schedule.zones import is_zone, zone_of
 
-MOST_FIRES = 1_000
+MOST_FIRES = 500
 LONGEST_LINE = 16_384
 _LATEST_START = 253_402_300_799_999  # the year 9999; nothing fires after 2099
 
@@ -77,7 +77,7 @@ def answer(line: bytes) -> Fires | Refusal:
     if isinstance(parsed, CronError):
         return Refusal(f"expr, {parsed.field or 'as a whole'}: {parsed.reason} (position {parsed.position})")
     policy = _POLICIES[(question.dst or "ONCE").upper()]
-    schedule = cron_schedule(question.expr, dialect, question.zone, policy, question.id)
+    schedule = Cron(parsed, zone_of(question.zone), policy)
     return Fires(following(schedule, question.start_ms, question.n))
 
 

@@ -91,13 +91,13 @@ def _item(text: str, at: int, shape: Shape) -> Item | CronError:
     low = _number(low_text, at, shape)
     if isinstance(low, CronError):
         return low
-    if slash and not low_text.isdigit():
+    if slash and not (shape.names_are_numbers or low_text.isdigit()):
         return CronError(shape.name, at + len(body), "a step follows a number, a range of numbers or *, not a name")
     if not dash:
         end = shape.high if shape.open_end is None else max(low, shape.open_end)
         return Item("onwards", low, end, step) if slash else Item("value", low, low)
     high_at = at + len(low_text) + 1
-    if high_text and low_text.isdigit() != high_text.isdigit():
+    if high_text and not shape.names_are_numbers and low_text.isdigit() != high_text.isdigit():
         return CronError(shape.name, high_at, "a range has two numbers or two names")
     high = _number(high_text, high_at, shape)
     if isinstance(high, CronError):

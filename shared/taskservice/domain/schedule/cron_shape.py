@@ -66,7 +66,8 @@ class Shape:
     """What a field may hold.
 
     `largest_step` null = any; `wraps`: a range may run backwards through the end; `bare_step`: `/n` stands for `*/n`;
-    `hash_high` null = no `H`, else the greatest number that `H` alone may choose; `open_end` null = `a/n` runs to `high`.
+    `hash_high` null = no `H`, else the greatest number that `H` alone may choose; `open_end` null = `a/n` runs to `high`;
+    `names_are_numbers`: a name may stand wherever a number may (`MON-5`, `JAN-JUN/2`).
     """
 
     name: FieldName
@@ -77,17 +78,16 @@ class Shape:
     bare_step: bool = True
     hash_high: int | None = None
     open_end: int | None = None
+    names_are_numbers: bool = False
     names: Mapping[str, int] = field(default_factory=dict)
-
-    @property
-    def size(self) -> int:
-        """How many numbers there are."""
-        return self.high - self.low + 1
 
     def numbers_of(self, item: Item) -> list[int]:
         """The numbers that an item names, in its order."""
-        length = (item.last - item.first) % self.size
-        return [self.low + (item.first - self.low + offset) % self.size for offset in range(0, length + 1, item.step)]
+        if item.first <= item.last:
+            return list(range(item.first, item.last + 1, item.step))
+        size = self.high - self.low + 1
+        wrapped = range(item.first - self.low, item.last - self.low + size + 1, item.step)
+        return [self.low + offset % size for offset in wrapped]
 
 
 QUARTZ_SHAPES = (
@@ -105,7 +105,17 @@ UNIX_SHAPES = (
     Shape("minute", 0, 59, wraps=False, bare_step=False, hash_high=59),
     Shape("hour", 0, 23, wraps=False, bare_step=False, hash_high=23),
     Shape("day-of-month", 1, 31, wraps=False, bare_step=False, hash_high=_LAST_DAY_OF_EVERY_MONTH),
-    Shape("month", 1, 12, wraps=False, bare_step=False, hash_high=12, names=_MONTHS),
-    Shape("day-of-week", 0, 7, wraps=False, bare_step=False, hash_high=6, open_end=6, names=_WEEKDAYS),
+    Shape("month", 1, 12, wraps=False, bare_step=False, hash_high=12, names_are_numbers=True, names=_MONTHS),
+    Shape(
+        "day-of-week",
+        0,
+        7,
+        wraps=False,
+        bare_step=False,
+        hash_high=6,
+        open_end=6,
+        names_are_numbers=True,
+        names=_WEEKDAYS,
+    ),
 )
 """Debian's cron: weekdays from 0 = Sunday, which is 7 as well."""

@@ -16,6 +16,7 @@ _ORDINAL_OF_EPOCH = date(1970, 1, 1).toordinal()
 _LAST_DAY = date(LAST_YEAR, 12, 31).toordinal() - _ORDINAL_OF_EPOCH
 _LENGTHS = (0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _YEARS = LAST_YEAR - FIRST_YEAR + 1
+_KINDS_OF_MONTH = 28
 _NONE = -1
 
 
@@ -79,7 +80,7 @@ class Days:
         self._weekdays = parsed.weekdays
         self._either = parsed.either_day
         self._rule: DayRule | None = parsed.day_rule
-        self._by_month: dict[Month, int] = {}
+        self._by_month: list[int | None] = [None] * _KINDS_OF_MONTH
         self._every = (
             parsed.day_rule is None
             and len(parsed.days) == 31
@@ -119,10 +120,10 @@ class Days:
     def _days_of(self, year: int, month: int, ordinal: int) -> int:
         """The days of a month as bits 1 to 31; `ordinal` is that of its 1st."""
         length = 29 if month == 2 and year % 4 == 0 and (year % 100 != 0 or year % 400 == 0) else _LENGTHS[month]
-        kind = Month(length, ordinal % 7)
-        bits = self._by_month.get(kind)
+        kind = length % 28 * 7 + ordinal % 7
+        bits = self._by_month[kind]
         if bits is None:
-            bits = self._by_month[kind] = self._worked_out(kind)
+            bits = self._by_month[kind] = self._worked_out(Month(length, ordinal % 7))
         return bits
 
     def _worked_out(self, month: Month) -> int:

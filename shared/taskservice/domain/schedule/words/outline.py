@@ -113,7 +113,7 @@ def _items(found: Values | DayRule | Unspecified) -> tuple[Item, ...]:
 def _part(values: Values, shape: Shape) -> Part:
     only = values.items[0] if len(values.items) == 1 else None
     if only is not None and only.form in {"all", "onwards"} and only.first == shape.low:
-        return None if only.step == 1 else EveryNth(only.step, even=shape.size % only.step == 0)
+        return None if only.step == 1 else EveryNth(only.step, even=(shape.high - shape.low + 1) % only.step == 0)
     return tuple(piece for item in values.items for piece in _pieces(item, shape))
 
 
