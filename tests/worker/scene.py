@@ -194,8 +194,16 @@ class Scene:
         self.task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        self.task = asyncio.create_task(self.worker.run(self.stopping))
+        self.task = asyncio.create_task(self._run())
         await self.ready()
+
+    async def _run(self) -> None:
+        try:
+            await self.worker.run(self.stopping)
+        finally:
+            self.shared.threads.close()
+            if self.shared.processes is not None:
+                await self.shared.processes.close()
 
     async def ready(self) -> None:
         await wait_until(lambda: all(self.worker.ready().values()), "the worker is ready")

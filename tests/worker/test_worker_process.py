@@ -19,6 +19,7 @@ from taskservice.domain.reports import Interrupted, Succeeded, TimedOut
 from taskservice.domain.workers import WorkerInfo, slot_kind
 from taskservice.localstack.supervisor import Died, Happening, ProcessSpec, Supervisor
 from taskservice.streams.bundle import RedisStreams
+from taskservice.streams.keys import Keys
 from taskservice.telemetry.service import EXIT_WORN_OUT
 from taskservice.testing.waiting import wait_until
 
@@ -158,3 +159,39 @@ def test_a_label_that_is_none_refuses_to_start(redis_url: str, tmp_path: Path, l
         assert process.popen.wait(timeout=30) == 2
 
     assert "KEY=VALUE" in process.log.read_text()
+
+
+async def test_one_worker_serves_every_partition_on_the_same_slots(
+    redis_url: str, leader: Leader, tmp_path: Path
+) -> None:
+    streams = RedisStreams(redis_url, Keys(1), client_name="leader-1")
+    other = Leader(streams)
+    await other.lead()
+    settings = ("--set", "app.task.partitions=2", "--set", "app.task.executor.process-slots=1")
+    with worker_process(redis_url, tmp_path, *IMPORT, *settings) as process:
+        await wait_until(process.ready, "it is ready", timeout_s=30)
+        ends = []
+        for one in (leader, other):
+            entries = await one.dispatch(await one.add_stream("p.echo"), 3)
+            ends += [result_of(await one.end_of(entry))["pid"] for entry in entries]
+
+        assert len(set(ends)) == 1, "one slot: one process, for both"
+        first, second = (await only_worker(leader)), (await only_worker(other))
+        assert first.id != second.id
+        assert first.slots == second.slots
+        for one in (leader, other):
+            assert {line.instance_id for line in await one.lines()} == {"instance-1", "instance-2", "instance-3"}
+        metrics = process.get("/metrics")[1].decode()
+        assert 'taskservice_worker_attempts_total{outcome="succeeded"} 6.0' in metrics
+        process.popen.terminate()
+        assert await asyncio.to_thread(process.popen.wait, 15) == 0
+    await streams.close()
+
+
+async def test_a_partition_may_be_served_alone(redis_url: str, leader: Leader, tmp_path: Path) -> None:
+    streams = RedisStreams(redis_url, Keys(1), client_name="leader-1")
+    with worker_process(redis_url, tmp_path, "--partition", "1", "--set", "app.task.partitions=2") as process:
+        await wait_until(process.ready, "it is ready", timeout_s=30)
+        assert await leader.workers() == {}
+        assert len(await streams.beats.workers()) == 1
+    await streams.close()

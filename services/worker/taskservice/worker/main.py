@@ -22,6 +22,7 @@ from taskservice.streams.bundle import RedisStreams
 from taskservice.streams.keys import Keys
 from taskservice.telemetry import HealthServer, RefusedToStartError, process_metrics, run_service
 from taskservice.worker.built_in.handlers import built_in_handlers
+from taskservice.worker.crew import Crew
 from taskservice.worker.declaring import DeclarationError
 from taskservice.worker.importing import ImportFailedError, import_handlers
 from taskservice.worker.life import Shared
@@ -63,7 +64,9 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
     metavar="KEY=VALUE",
     help="label that definitions may require, e.g. region=eu; repeatable, beside app.task.worker.labels",
 )
-@click.option("--partition", default=0, show_default=True, type=click.IntRange(min=0), help="partition to serve")
+@click.option(
+    "--partition", default=None, show_default="all", type=click.IntRange(min=0), help="serve this partition alone"
+)
 @click.option(
     "--grace-ms",
     default=6_000,
@@ -77,7 +80,7 @@ def command(
     modules: tuple[str, ...],
     queues: tuple[str, ...],
     labels: tuple[str, ...],
-    partition: int,
+    partition: int | None,
     grace_ms: int,
 ) -> None:
     """Run handlers: take due runs from QUEUE and call what the MODULEs declare."""
@@ -95,7 +98,7 @@ class Told:
     modules: tuple[str, ...]
     queues: tuple[str, ...]
     labels: tuple[str, ...]
-    partition: int
+    partition: int | None
     grace_ms: int
 
 
@@ -108,12 +111,15 @@ async def serve(settings: Settings, told: Told, stop: asyncio.Event) -> None:
     for warning in settings.warnings:
         log.warning(warning)
     registry = _registry(settings, told.modules)
-    clock = SystemClock()
-    redis_clock = RedisClock(clock)
     executor = settings.executor
     slots = Slots(slot_sizes(executor))
-    buffer = LogBuffer(redis_clock.now_ms)
-    metrics = WorkerMetrics(slots, buffer)
+    clock = SystemClock()
+    redis_clock = RedisClock(clock)
+    partitions = range(settings.scheduler.partitions) if told.partition is None else (told.partition,)
+    buffers = {partition: LogBuffer(redis_clock.now_ms) for partition in partitions}
+    metrics = WorkerMetrics(slots, *buffers.values())
+    threads = ThreadPool(executor.core_pool_size, executor.max_pool_size)
+    processes = metrics.processes = _processes(executor, told.modules, tuple(buffers.values()))
     logging.getLogger().addHandler(TaskLogHandler())
     host, pid = socket.gethostname(), os.getpid()
     info = WorkerInfo(
@@ -128,36 +134,37 @@ async def serve(settings: Settings, told: Told, stop: asyncio.Event) -> None:
         started_at=clock.now_ms(),
         queue_capacity=executor.queue_capacity,
     )
-    streams = RedisStreams(
-        settings.redis.url, Keys(told.partition, settings.scheduler.lock_prefix), client_name="taskservice-worker"
-    )
-    processes = metrics.processes = _processes(executor, told.modules, buffer)
-    worker = Worker(
-        streams,
-        info,
-        Shared(
-            registry=registry,
-            slots=slots,
-            threads=ThreadPool(executor.core_pool_size, executor.max_pool_size),
-            processes=processes,
-            buffer=buffer,
-            metrics=metrics,
-            clock=clock,
-            redis_clock=redis_clock,
-        ),
-        new_id=lambda: worker_id(host, pid, secrets.token_hex(4)),
-        ttl_ms=settings.scheduler.worker_ttl_ms,
-        grace_ms=told.grace_ms,
+    streams = {
+        partition: RedisStreams(
+            settings.redis.url, Keys(partition, settings.scheduler.lock_prefix), client_name="taskservice-worker"
+        )
+        for partition in partitions
+    }
+    crew = Crew(
+        [
+            Worker(
+                streams[partition],
+                info,
+                Shared(registry, slots, threads, buffers[partition], metrics, clock, redis_clock, processes),
+                new_id=lambda: worker_id(host, pid, secrets.token_hex(4)),
+                ttl_ms=settings.scheduler.worker_ttl_ms,
+                grace_ms=told.grace_ms,
+            )
+            for partition in partitions
+        ]
     )
     exported = CollectorRegistry()
     exported.register(metrics)
-    health = HealthServer(host=settings.health.host, port=settings.health.port, ready=worker.ready, registry=exported)
+    health = HealthServer(host=settings.health.host, port=settings.health.port, ready=crew.ready, registry=exported)
     try:
         async with process_metrics(exported, "worker"), health:
             log.info("health and metrics", host=settings.health.host, port=health.port)
-            await worker.run(stop)
+            await crew.run(stop)
     finally:
-        await streams.close()
+        threads.close()
+        await processes.close()
+        for one in streams.values():
+            await one.close()
 
 
 def slot_sizes(executor: ExecutorSettings) -> dict[Isolation, int]:
@@ -174,9 +181,12 @@ def slot_sizes(executor: ExecutorSettings) -> dict[Isolation, int]:
     return sizes
 
 
-def _processes(executor: ExecutorSettings, modules: tuple[str, ...], buffer: LogBuffer) -> ProcessPool:
+def _processes(executor: ExecutorSettings, modules: tuple[str, ...], buffers: tuple[LogBuffer, ...]) -> ProcessPool:
     environment = clean_environment(os.environ, executor.process_environment)
-    return ProcessPool(KeeperCommand(modules, environment), crowded=lambda: len(buffer) > MAX_BUFFERED_LINES // 2)
+    return ProcessPool(
+        KeeperCommand(modules, environment),
+        crowded=lambda: any(len(buffer) > MAX_BUFFERED_LINES // 2 for buffer in buffers),
+    )
 
 
 def _checked(settings: Settings, told: Told) -> dict[str, str]:
@@ -187,7 +197,7 @@ def _checked(settings: Settings, told: Told) -> dict[str, str]:
     for queue in told.queues:
         if not QUEUE.fullmatch(queue):
             raise RefusedToStartError(f"--queue {queue!r}: a queue name is 1 to 64 of a-z 0-9 . _ -")
-    if told.partition >= settings.scheduler.partitions:
+    if told.partition is not None and told.partition >= settings.scheduler.partitions:
         raise RefusedToStartError(f"--partition {told.partition}: there are {settings.scheduler.partitions}, from 0")
     labels = dict(settings.worker.labels)
     for label in told.labels:

@@ -23,13 +23,14 @@ FINISH_REPORTS: Final[Bounds] = (1, 2, 5, 10, 20, 50, 100, 200)
 class WorkerMetrics(Collector):
     """Counters of a process, over all its lives.
 
+    :param buffers: of its log lines, one a partition.
     :ivar stuck_threads: how many threads run although their attempt is decided.
     :ivar processes: where attempts run in processes; null = nowhere.
     """
 
-    def __init__(self, slots: Slots, buffer: LogBuffer) -> None:
+    def __init__(self, slots: Slots, *buffers: LogBuffer) -> None:
         self._slots = slots
-        self._buffer = buffer
+        self._buffers = buffers
         self.outcomes = dict.fromkeys(OUTCOMES, 0)
         self.taken = 0
         self.not_owner = 0
@@ -114,13 +115,17 @@ class WorkerMetrics(Collector):
             ("not_owner", "Reports about entries that were revoked meanwhile.", self.not_owner),
             ("beats", "Beats that were answered.", self.beats),
             ("lives", "Worker ids used, one more than times declared lost.", self.lives),
-            ("log_lines", "Log lines written by handlers.", self._buffer.written),
-            ("log_lines_stored", "Log lines that Redis took.", self._buffer.stored),
+            ("log_lines", "Log lines written by handlers.", sum(buffer.written for buffer in self._buffers)),
+            ("log_lines_stored", "Log lines that Redis took.", sum(buffer.stored for buffer in self._buffers)),
             (
                 "log_lines_dropped",
                 "Log lines that were dropped: too many wait, or Redis is full.",
-                self._buffer.dropped,
+                sum(buffer.dropped for buffer in self._buffers),
             ),
-            ("log_lines_cut", "Log lines that were longer than 16 KiB and were cut.", self._buffer.cut),
+            (
+                "log_lines_cut",
+                "Log lines that were longer than 16 KiB and were cut.",
+                sum(buffer.cut for buffer in self._buffers),
+            ),
         ):
             yield counter(f"taskservice_worker_{name}", text, value)

@@ -74,9 +74,6 @@ class Worker:
             stuck.cancel()
             for afterlife in self._afterlives:
                 afterlife.cancel()
-            self._shared.threads.close()
-            if self._shared.processes is not None:
-                await self._shared.processes.close()
 
     async def _live(self, stopping: asyncio.Task[bool], stuck: asyncio.Task[None]) -> None:
         info = self._next_info()
