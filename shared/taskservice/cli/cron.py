@@ -34,7 +34,14 @@ def expression_options(function: Command) -> Command:
         click.option("--dst", type=click.Choice(["ONCE", "QUARTZ"], case_sensitive=False), default="ONCE"),
         click.option("--dialect", type=click.Choice(["QUARTZ", "UNIX"], case_sensitive=False)),
         click.option("--zone", default="UTC", show_default=True, metavar="ZONE", help="IANA name of the time zone"),
-        click.option("-n", "count", type=click.IntRange(1, MOST_FIRES), default=_NEXT_BY_DEFAULT, show_default=True),
+        click.option(
+            "-n",
+            "count",
+            type=click.IntRange(1, MOST_FIRES),
+            default=_NEXT_BY_DEFAULT,
+            show_default=True,
+            help="how many fires",
+        ),
     ):
         function = option(function)
     return function
