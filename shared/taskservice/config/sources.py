@@ -62,8 +62,14 @@ def unknown(key: str, place: str, candidates: Iterable[str] = SETTINGS) -> str:
 
 def from_flags(flags: Mapping[str, str]) -> Source:
     """The `--set KEY=VALUE` of a command line; a key that does not exist is a problem, whatever its root."""
-    known = {key: known_key(key) for key in flags}
+    known = {name: key for name in flags if (key := known_key(name)) is not None}
     return Source(
-        {key: Found(flags[name], FLAG) for name, key in known.items() if key is not None},
-        tuple(unknown(name, FLAG) for name, key in known.items() if key is None),
+        {key: Found(flags[name], FLAG) for name, key in known.items()},
+        tuple(unknown(name, FLAG) for name in flags if name not in known),
+        tuple(_visible(key) for key in known.values() if SETTINGS[key].secret),
     )
+
+
+def _visible(key: str) -> str:
+    variable = SETTINGS[key].env_names[0]
+    return f"{key} ({FLAG}): whoever may list processes can read it; use {variable} or {variable}_FILE"
