@@ -54,6 +54,14 @@ def test_the_secrets_are_their_owners_alone_and_never_written_over(tmp_path: Pat
     assert "is there already" in again.stderr
 
 
+def test_the_file_of_secrets_gets_into_no_commit_and_no_image() -> None:
+    lines = {name: (ROOT / name).read_text(encoding="utf-8").splitlines() for name in (".gitignore", ".dockerignore")}
+
+    assert ".env" in lines[".gitignore"]
+    assert "*" in lines[".dockerignore"]
+    assert "!.env" not in lines[".dockerignore"]
+
+
 @pytest.mark.parametrize("name", sorted(required_variables()))
 def test_compose_refuses_to_start_without_a_secret(secrets: dict[str, str], name: str) -> None:
     with pytest.raises(MissingVariableError, match=name):
