@@ -65,3 +65,9 @@ def test_gaps_are_told_with_the_readings_that_they_swallow() -> None:
 
 def test_local_text_carries_its_offset() -> None:
     assert local_text(zone_of("Asia/Kolkata"), at("2026-11-23 20:30") * 1000 + 7) == "2026-11-24T02:00:00.007+05:30"
+
+
+def test_local_text_tells_the_passes_of_an_overlap_apart() -> None:
+    passes = [local_text(zone_of("America/New_York"), at(f"2026-11-01 0{hour}:30") * 1000) for hour in (5, 6)]
+
+    assert passes == ["2026-11-01T01:30:00.000-04:00", "2026-11-01T01:30:00.000-05:00"]

@@ -98,5 +98,5 @@ def _seconds(offset: timedelta | None) -> int:
 
 def local_text(zone: tzinfo, instant_ms: int) -> str:
     """What the wall clock of `zone` shows, with its offset, at `instant_ms`: `2026-11-24T02:00:00.000+08:00`."""
-    local = datetime.fromtimestamp(instant_ms // 1000, zone) + timedelta(milliseconds=instant_ms % 1000)
-    return local.isoformat(timespec="milliseconds")
+    local = datetime.fromtimestamp(instant_ms // 1000, zone)
+    return local.replace(microsecond=instant_ms % 1000 * 1000).isoformat(timespec="milliseconds")
