@@ -183,7 +183,7 @@ async def test_a_cursor_is_bound_to_its_filters_and_its_tenant(scene: Scene) -> 
 
 
 async def test_what_a_request_costs_is_bounded_and_an_empty_page_goes_on(scene: Scene) -> None:
-    for _ in range(scan.MAX_SEGMENTS + 20):
+    for _ in range(scan.BOUNDS.segments + 20):
         await scene.call("POST", "/scheduler/start", caller="platform")
     made = await scene.create()
     scene.reads.calls.clear()
@@ -194,8 +194,39 @@ async def test_what_a_request_costs_is_bounded_and_an_empty_page_goes_on(scene: 
 
     assert first["items"] == []
     assert first["nextCursor"] is not None
-    assert queries == scan.MAX_SEGMENTS / scan.SEGMENTS_A_QUERY
+    assert queries == scan.BOUNDS.segments / scan.SEGMENTS_A_QUERY
     assert [one["data"]["taskDefinitionId"] for one in found] == [made["id"]]
+
+
+@pytest.mark.parametrize(
+    ("bounds", "reached"),
+    [
+        (scan.Bounds(events=4), 4),
+        (scan.Bounds(events=5), 6),  # to the end of the segment
+        (scan.Bounds(segments=3), 6),
+        (scan.Bounds(), None),
+    ],
+)
+async def test_a_walk_ends_with_the_segment_in_which_its_bounds_are_reached(
+    scene: Scene, bounds: scan.Bounds, reached: int | None
+) -> None:
+    for _ in range(12):
+        await scene.call("POST", "/scheduler/start", caller="platform")
+    entries = [entry for segment in scene.reads.archived for entry in segment]
+    scene.reads.archived = [entries[start : start + 2] for start in range(0, len(entries), 2)]
+    walk = scan.Walk(
+        scene.reads,
+        partition=0,
+        tenant_id="other",
+        installation_id="i",
+        wanted=scan.EventFilter(),
+        until=entries[-1][1].position,
+        bounds=bounds,
+    )
+
+    found = await walk.page(0, 50)
+
+    assert (found.events, found.next_after) == ([], reached)
 
 
 async def test_the_events_of_an_instance_are_looked_for_in_its_time_alone(scene: Scene) -> None:

@@ -10,6 +10,7 @@ from tests.api.streaming import streaming
 
 from taskservice.api import followers
 from taskservice.api.instances import log_file
+from taskservice.api.parts import FollowTimes
 from taskservice.api.ports import LogRow
 from taskservice.domain.logs import LogLevel
 from taskservice.testing.waiting import wait_until
@@ -104,12 +105,15 @@ async def test_a_file_whose_database_goes_away_says_that_it_is_not_whole(scene: 
 async def test_a_follower_gets_lines_as_they_come_and_the_end(scene: Scene) -> None:
     run = await new_run(scene)
     say(scene, run, 1, "first")
+    scene.parts.follow_times = FollowTimes(look_ms=5, idle_ms=10, settle_ms=800)
 
     async with streaming(scene, f"/instances/{run}/logs", params={"follow": "true"}) as answer:
         await answer.until("first")
         say(scene, run, 2, "second")
         await answer.until("second")
         await end(scene, run)
+        looks = scene.reads.calls.count("logs")
+        await wait_until(lambda: scene.reads.calls.count("logs") > looks + 2, "the end was seen")
         say(scene, run, 3, "after the end was seen")
         await answer.until_ended()
 

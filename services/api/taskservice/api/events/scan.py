@@ -17,13 +17,20 @@ from taskservice.domain.event_codec import decode_event
 from taskservice.domain.public_events import PublicEvent, Stored, public_event
 from taskservice.storage.archive import ArchivedEvent, unpack_events
 
-MAX_EVENTS: Final = 20_000
-"""Walked over in one request, to the end of a segment."""
-MAX_SEGMENTS: Final = 400
 SEGMENTS_A_QUERY: Final = 20
 PAUSE_EVERY: Final = 1_000
 """Events, after which others get their turn on the event loop."""
 FACTS_A_QUERY: Final = 500
+
+
+class Bounds(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What one request walks over: it ends at the end of the segment in which one of these is reached."""
+
+    events: int = 20_000
+    segments: int = 400
+
+
+BOUNDS = Bounds()
 
 
 class EventFilter(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -84,6 +91,7 @@ class Walk:
         installation_id: str,
         wanted: EventFilter,
         until: int,
+        bounds: Bounds = BOUNDS,
     ) -> None:
         self._reads = reads
         self._partition = partition
@@ -91,6 +99,7 @@ class Walk:
         self._installation_id = installation_id
         self._wanted = wanted
         self._until = until
+        self._bounds = bounds
         self._needle = None if wanted.instance_id is None else wanted.instance_id.encode()
         self._facts: dict[str, InstanceFacts] = {}
         self._found: list[PublicEvent] = []
@@ -113,11 +122,12 @@ class Walk:
                     return Found(self._found, None)
                 segments, events = segments + 1, events + reached - position
                 position = reached
-                if len(self._found) >= limit or position >= self._until:
+                full = len(self._found) >= limit
+                if full or segments >= self._bounds.segments or events >= self._bounds.events:
+                    return Found(self._found, position if position < self._until else None)
+                if position >= self._until:
                     break
-            if len(self._found) >= limit or segments >= MAX_SEGMENTS or events >= MAX_EVENTS:
-                break
-        return Found(self._found, position if position < self._until else None)
+        return Found(self._found, None)
 
     async def _take(self, segment: EventSegment, after: int, limit: int) -> int | None:
         """Add what matches of a segment; the position reached, None when nothing later can match."""
