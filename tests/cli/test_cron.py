@@ -145,6 +145,7 @@ def test_a_person_sees_local_time_and_utc() -> None:
     output = shown("next", "0 0 2 * * ?", "--zone", "Asia/Shanghai", "-n", "2", "--from", "2026-11-23T00:00:00+08:00")
 
     assert output.splitlines() == [
+        "local                          utc",
         "2026-11-23T02:00:00.000+08:00  2026-11-22T18:00:00.000Z",
         "2026-11-24T02:00:00.000+08:00  2026-11-23T18:00:00.000Z",
     ]
@@ -167,8 +168,19 @@ def test_an_explanation_has_words_fires_and_warnings() -> None:
 
 
 def test_what_never_comes_is_said() -> None:
-    assert "NEVER_AGAIN" in shown("explain", "0 0 0 30 2 ?")
-    assert shown("next", "0 0 30 2 *") == "and none after that\n"
+    assert "warning NEVER_AGAIN" in shown("explain", "0 0 0 30 2 ?")
+    assert "no fires" in shown("next", "0 0 30 2 *")
+    assert "and none after that" in shown("next", "0 0 0 1 1 ? 2099")
+
+
+def test_programs_get_objects() -> None:
+    arguments = ("0 0 2 * * ?", "--zone", "Asia/Shanghai", "-n", "1", "--from", "2026-11-23T00:00:00+08:00", "--json")
+    fire = {"localTime": "2026-11-23T02:00:00.000+08:00", "fireTime": "2026-11-22T18:00:00.000Z"}
+
+    assert json.loads(shown("next", *arguments)) == fire
+    told = json.loads(shown("explain", *arguments))
+    assert (told["items"], told["warnings"], told["cronDialect"]) == ([fire], [], "QUARTZ")
+    assert told["words"] == {"en": "at 02:00, every day (Asia/Shanghai)", "zh": "每天 02:00（Asia/Shanghai）"}
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from taskservice.domain.schedule.of_spec import schedule_of
 WarningCode: TypeAlias = Literal["NO_HANDLER", "SPARSE_DAY", "DST_GAP", "DENSER_THAN_TIMEOUT", "NEVER_AGAIN"]
 Warned: TypeAlias = tuple[WarningCode, str]
 
+_NEVER_AGAIN: Warned = ("NEVER_AGAIN", "its schedule names no instant from now on")
 _DAY_MS = 86_400_000
 
 
@@ -28,7 +29,7 @@ def warnings(
         detail = f"no live worker can run the handler {spec.task_handler}{how}: its runs will wait"
         found.append(("NO_HANDLER", detail))
     if _never_again(spec, now_ms, definition_id):
-        found.append(("NEVER_AGAIN", "its schedule names no instant from now on"))
+        found.append(_NEVER_AGAIN)
         return found
     if spec.schedule_type == "CRON" and spec.cron_expression is not None:
         schedule = cron_schedule(
@@ -41,7 +42,9 @@ def warnings(
 
 
 def cron_warnings(schedule: Cron, spec: DefinitionSpec, now_ms: int) -> list[Warned]:
-    """Those that a cron expression alone gives rise to, while it still has fires."""
+    """Those that a cron expression alone gives rise to; of one that is over, nothing but that."""
+    if schedule.next_after(now_ms) is None:
+        return [_NEVER_AGAIN]
     found: list[Warned] = []
     sparse = sparse_day(schedule.parsed)
     if sparse is not None:
