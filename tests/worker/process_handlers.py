@@ -134,6 +134,11 @@ def segfault() -> None:
     ctypes.string_at(0)
 
 
+@task("p.parent", isolation="PROCESS")
+def parent() -> int:
+    return os.getppid()
+
+
 @task("p.exit", isolation="PROCESS")
 def leave(status: int) -> None:
     sys.stderr.write("going\n")

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -127,6 +128,28 @@ async def test_a_crash_is_the_failure_of_the_attempt_alone(
     assert crashed.error_type == error_type
     assert words in crashed.error_message
     assert isinstance(await run("p.echo"), Succeeded), "the worker takes the next task"
+
+
+async def test_a_keeper_that_somebody_killed_costs_the_run_that_it_kept_and_no_other(
+    run: Run, leader: Leader, scene: Scene, marker: str
+) -> None:
+    os.kill(result_of(await run("p.parent")), signal.SIGKILL)
+    keeper = result_of(await run("p.parent"))
+
+    (entry,) = await leader.dispatch(
+        await leader.add_stream("p.spin"), params=msgspec.json.encode({"marker": marker}).decode()
+    )
+    await wait_until(lambda: noted(marker), "it runs")
+    os.kill(keeper, signal.SIGKILL)
+
+    lost = await leader.end_of(entry)
+    assert isinstance(lost, Failed)
+    assert (lost.error_type, lost.error_message) == (
+        "ProcessCrashed",
+        "the keeper of its process was ended from outside",
+    )
+    await wait_until(lambda: not any(map(alive, noted(marker))), "its process is ended")
+    assert isinstance(await run("p.echo"), Succeeded)
 
 
 LIMITS: list[tuple[str, dict[str, object], dict[str, object], str, str]] = [

@@ -141,7 +141,8 @@ class ProcessPool:
         waits = CROWDED_LOOKS
         called = False
         try:
-            async for message in seat.messages():
+            while True:
+                message = await seat.hear()
                 match message:
                     case m.Called():
                         called = True
@@ -158,13 +159,14 @@ class ProcessPool:
         finally:
             start.cancel()
             run.sits(None)
-        raise SeatLostError("no end was told")
 
     async def _take_seat(self) -> Seat:
-        if self._idle:
+        while self._idle:
             seat, timer = self._idle.pop()
             timer.cancel()
-            return seat
+            if not seat.gone:
+                return seat
+            self._end(seat)
         self.opened += 1
         return await Seat.open(self._command)
 

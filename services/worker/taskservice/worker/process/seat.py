@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -85,24 +85,27 @@ class Seat:
         with contextlib.suppress(OSError, RuntimeError):
             self._writer.write(frame(m.encode(message)))
 
-    async def messages(self) -> AsyncIterator[m.FromKeeper]:
-        """What the keeper says about a job, up to `Ended`.
+    @property
+    def gone(self) -> bool:
+        """Whether the keeper has ended: nothing can be run here any more."""
+        return self._reader.at_eof() or self._process.poll() is not None
+
+    async def hear(self) -> m.FromKeeper:
+        """The next that the keeper says.
 
         :raises SeatLostError: it is gone; what it kept is ended as far as it is known.
         """
-        while True:
-            try:
-                header = await self._reader.readexactly(LENGTH_BYTES)
-                message = m.decode_from_keeper.decode(await self._reader.readexactly(length_of(header)))
-            except (asyncio.IncompleteReadError, OSError, BrokenFrameError, msgspec.MsgspecError) as error:
-                self._end_group()
-                raise SeatLostError(str(error)) from error
-            if isinstance(message, m.Called):
-                self._leader = message.pid
-            yield message
-            if isinstance(message, m.Ended):
-                self._leader = 0
-                return
+        try:
+            header = await self._reader.readexactly(LENGTH_BYTES)
+            message = m.decode_from_keeper.decode(await self._reader.readexactly(length_of(header)))
+        except (asyncio.IncompleteReadError, OSError, BrokenFrameError, msgspec.MsgspecError) as error:
+            self._end_group()
+            raise SeatLostError(str(error)) from error
+        if isinstance(message, m.Called):
+            self._leader = message.pid
+        elif isinstance(message, m.Ended):
+            self._leader = 0
+        return message
 
     async def close(self) -> None:
         """End the keeper and everything below it, and wait for that."""
