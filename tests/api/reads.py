@@ -67,6 +67,8 @@ class MemoryReads:
     revoked: set[str] = field(default_factory=set)
     archived: list[list[tuple[int, ArchivedEvent]]] = field(default_factory=list)
     """Segments: the time of decision and the entry of each event."""
+    asked_segments: list[int] = field(default_factory=list)
+    """How many segments each query asked for at most."""
 
     async def _ask(self, what: str) -> None:
         self.calls.append(what)
@@ -189,6 +191,7 @@ class MemoryReads:
 
     async def event_segments(self, partition: int, after: int, most: int) -> Sequence[EventSegment]:
         await self._ask("event_segments")
+        self.asked_segments.append(most)
         return [
             pack_events(
                 partition,

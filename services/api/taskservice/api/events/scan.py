@@ -17,7 +17,10 @@ from taskservice.domain.event_codec import decode_event
 from taskservice.domain.public_events import PublicEvent, Stored, public_event
 from taskservice.storage.archive import ArchivedEvent, unpack_events
 
-SEGMENTS_A_QUERY: Final = 20
+FIRST_SEGMENTS: Final = 2
+MOST_SEGMENTS: Final = 40
+"""Of one query: it begins with few and takes more as long as they are small, since a segment may have a megabyte."""
+EVENTS_A_QUERY: Final = 2_000
 PAUSE_EVERY: Final = 1_000
 """Events, after which others get their turn on the event loop."""
 FACTS_A_QUERY: Final = 500
@@ -109,11 +112,13 @@ class Walk:
 
         :raises StorageDown: the archive can't be read. :raises CorruptSegmentError: it is broken.
         """
-        position, segments, events = after, 0, 0
+        position, segments, events, most = after, 0, 0, FIRST_SEGMENTS
         while position < self._until:
-            rows = await self._reads.event_segments(self._partition, position, SEGMENTS_A_QUERY)
+            rows = await self._reads.event_segments(self._partition, position, most)
             if not rows:
                 return Found(self._found, None)
+            small = rows[-1].last_position - position < EVENTS_A_QUERY
+            most = min(most * 2, MOST_SEGMENTS) if small else max(most // 2, 1)
             for segment in rows:
                 if self._is_beyond(segment.first_ts):
                     return Found(self._found, None)
