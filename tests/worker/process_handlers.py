@@ -162,12 +162,6 @@ def long_line(size: int) -> None:
     sys.stdout.write("y" * size + "\nshort\n")
 
 
-@task("p.many_lines", isolation="PROCESS")
-def many_lines(count: int) -> None:
-    for number in range(count):
-        sys.stdout.write(f"{number}\n")
-
-
 @task("p.closes", isolation="PROCESS")
 def closes_everything() -> None:
     os.closerange(0, 100)

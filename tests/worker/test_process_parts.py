@@ -4,6 +4,7 @@ import pytest
 
 from taskservice.worker.outcome import Failure, Success
 from taskservice.worker.process import messages as m
+from taskservice.worker.process.attempt_meter import MAX_OUTPUT_BYTES, AttemptMeter
 from taskservice.worker.process.environment import clean_environment
 from taskservice.worker.process.frames import MAX_FRAME_BYTES, BrokenFrameError, FrameBuffer, frame
 from taskservice.worker.process.lines import KEPT_BYTES, LineSplitter
@@ -42,6 +43,22 @@ def test_frames_come_out_whole_however_the_bytes_arrive() -> None:
 def test_what_is_no_frame_is_refused_before_it_is_waited_for() -> None:
     with pytest.raises(BrokenFrameError):
         FrameBuffer().feed((MAX_FRAME_BYTES + 1).to_bytes(4, "big"))
+
+
+def test_of_one_attempt_one_line_more_is_kept_than_an_instance_has_so_that_somebody_says_so() -> None:
+    meter = AttemptMeter(m.Limits())
+    lines = [m.Line("INFO", "x")] * 60_000
+
+    assert [len(meter.keep(lines)) for _ in range(3)] == [60_000, 40_001, 0]
+    assert not meter.output(1), "nothing of it can be kept any more"
+
+
+def test_what_is_written_is_counted_whether_it_is_kept_or_not() -> None:
+    meter = AttemptMeter(m.Limits())
+    meter.output(MAX_OUTPUT_BYTES)
+    assert meter.look() is None
+    meter.output(1)
+    assert meter.look() == m.Exceeded("output", MAX_OUTPUT_BYTES, MAX_OUTPUT_BYTES + 1)
 
 
 OWN = {
