@@ -1,13 +1,11 @@
 """Decided facts: what the leader appends to the log of a partition, and all that anybody may conclude from it.
 
 Every event is past tense, frozen, and carries absolute values (attempt number, started at), never increments, so that
-folding it is total and deterministic. Instants are milliseconds since the epoch.
-
-Common members: `ts` when it was decided (never goes back within a partition) · `at` the time of the command, report
-or nominal instant that it answers · `tenant_id` · `cause` `<inbox id>#<index>` or the nominal instant ·
-`outcome` true on the one event that is a command's outcome, which then names the command and the
-address (`source`) that it was asked from · `actor` where a person
-asked · `traceparent` W3C trace context.
+folding it is total and deterministic. Instants are milliseconds since the epoch. Common members: `ts` when it was
+decided (never goes back within a partition) · `at` the time of the command, report or nominal instant that it answers ·
+`tenant_id` · `cause` `<inbox id>#<index>` or the nominal instant · `outcome` true on the one event that is a command's
+outcome, which then names the command and the address (`source`) that it was asked from · `actor` where a person asked ·
+`traceparent` W3C trace context.
 """
 
 from typing import Literal, TypeAlias
