@@ -16,6 +16,7 @@ from taskservice.storage.keys import verify_key
 from taskservice.storage.migrate import migrate
 from taskservice.storage.rows import TenantRow
 from taskservice.storage.tenants import find_tenant, load_tenants
+from taskservice.streams.answers import InboxEntry
 from taskservice.streams.bundle import RedisStreams
 from taskservice.streams.keys import Keys
 
@@ -53,14 +54,12 @@ async def decide(shell: Shell, redis_url: str, *, undecided: int = 0) -> ChangeT
     """Be leader and projector for the next command after those left undecided; what it asks for."""
     streams = RedisStreams(redis_url, Keys(0), client_name="test")
     try:
-        after = "0-0"
-        for _ in range(undecided + 1):
-            while not (entries := await streams.inbox.read(after, 1, block_ms=1_000)):
-                pass
-            after = entries[0].id
+        entries: list[InboxEntry] = []
+        while len(entries) <= undecided:
+            entries += await streams.inbox.read(entries[-1].id if entries else "0-0", 1, block_ms=1_000)
     finally:
         await streams.close()
-    raw = entries[0].command
+    raw = entries[undecided].command
     assert raw is not None
     command = decode_command(raw)
     assert isinstance(command, ChangeTenantSettings)

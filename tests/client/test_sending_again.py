@@ -151,13 +151,50 @@ async def test_lines_are_followed_over_a_broken_stream_from_the_last_one_on() ->
 
 async def test_a_stream_that_is_refused_or_breaks_for_good_ends_with_the_reason() -> None:
     refused = Service(busy(404, None))
-    gone = Service(*(httpx.ConnectError("nobody there") for _ in range(9)))
+    never_there = Service(httpx.ConnectError("nobody there"))
+    gone = Service(stream(lines(1, end=False)), *(httpx.ConnectError("nobody there any more") for _ in range(9)))
 
     async with refused.client() as client:
         with pytest.raises(ApiError, match="404"):
             _ = [line async for line in client.follow_logs("i")]
-    async with gone.client() as client:
+    async with never_there.client() as client:
         with pytest.raises(UnreachableError, match="nobody there"):
             _ = [line async for line in client.follow_logs("i")]
+    async with gone.client() as client:
+        with pytest.raises(UnreachableError, match="any more"):
+            _ = [line async for line in client.follow_logs("i")]
 
-    assert len(gone.requests) == 5
+    assert (len(never_there.requests), len(gone.requests)) == (1, 5)
+
+
+async def test_a_stream_that_always_ends_early_is_not_asked_for_ever() -> None:
+    service = Service(stream(lines(1, end=False)), *(stream(b"") for _ in range(9)))
+
+    async with service.client() as client:
+        with pytest.raises(UnreachableError, match="again and again"):
+            _ = [line async for line in client.follow_logs("i")]
+
+    assert len(service.requests) == 5
+
+
+async def test_a_tail_bears_a_service_that_is_away_for_a_moment() -> None:
+    service = Service(
+        httpx.Response(200, json=PAGE, headers={"Task-Position": "7"}),
+        httpx.ConnectError("starting anew"),
+        httpx.Response(200, json={"items": [event(9)], "nextCursor": None}, headers={"Task-Position": "12"}),
+        httpx.Response(200, json={"items": [event(13)], "nextCursor": None}, headers={"Task-Position": "13"}),
+    )
+
+    async with service.client() as client:
+        tail = client.tail(after=3, every_s=0)
+        told = [(await anext(tail)).position, (await anext(tail)).position]
+
+    assert told == [9, 13]
+    assert [request.url.params["after"] for request in service.requests] == ["3", "7", "7", "12"]
+
+
+def event(position: int) -> dict[str, object]:
+    return {
+        "id": f"0-1-{position}", "source": "/s", "type": "taskservice.X", "subject": "scheduler",
+        "time": "2026-11-23T02:00:00.000Z", "sequence": f"{position:020d}",
+    }  # fmt: skip

@@ -6,6 +6,8 @@ from typing import Any, Final
 
 import msgspec
 
+from taskservice.client.errors import UnreachableError
+from taskservice.client.outage import Outage
 from taskservice.client.routes import LARGEST_PAGE, Routes, every, listing
 from taskservice.client.transport import decoded, segment
 from taskservice.client.values import Command, Event, EventPage, Page
@@ -35,17 +37,24 @@ class EventRoutes(Routes):
     async def tail(
         self, *, after: int | None = None, follow: bool = True, every_s: float = LOOK_EVERY_S, **filters: Any
     ) -> AsyncIterator[Event]:
-        """Events as they are decided, in order.
+        """Events as they are decided, in order. A service that is away for some seconds is waited for.
 
         :param after: position to begin after; None = now, 0 = the first there ever was.
         :param follow: False = end at what is there now. :param every_s: between looks when there is nothing new.
         """
         position = await self.position() if after is None else after
+        outage = Outage()
         while True:
             cursor: str | None = None
             while True:
                 # A cursor is bound to its filters, and `after` is one of them.
-                page = await self.events(after=position, cursor=cursor, limit=LARGEST_PAGE, **filters)
+                try:
+                    page = await self.events(after=position, cursor=cursor, limit=LARGEST_PAGE, **filters)
+                except UnreachableError:
+                    if await outage.is_borne():
+                        continue
+                    raise
+                outage.over()
                 for event in page.items:
                     yield event
                 cursor = page.next_cursor

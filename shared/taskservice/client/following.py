@@ -1,6 +1,5 @@
 """Following a stream of server-sent events over connections that may break."""
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
@@ -8,14 +7,12 @@ import httpx
 import msgspec
 
 from taskservice.client.errors import ApiError, UnreachableError
+from taskservice.client.outage import Outage
 from taskservice.client.transport import Transport
 from taskservice.client.values import LogLine
 
 SILENCE_S: Final = 60.0
 """Several heartbeats of the service."""
-TRIES: Final = 5
-"""In a row, without a word from the service, before it counts as unreachable."""
-PAUSE_S: Final = 0.5
 LINE: Final = "log"
 END: Final = "end"
 """The last event of a stream that is over."""
@@ -27,7 +24,7 @@ async def follow_lines(transport: Transport, path: str, filters: Mapping[str, An
     :raises ApiError: refused. :raises UnreachableError: it breaks again and again, or says something else.
     """
     last_id = ""
-    failures = 0
+    outage = Outage()
     while True:
         headers = {"Last-Event-ID": last_id} if last_id else {}
         try:
@@ -35,23 +32,22 @@ async def follow_lines(transport: Transport, path: str, filters: Mapping[str, An
                 path, {**filters, "follow": True}, headers=headers, silence_s=SILENCE_S
             ) as source:
                 async for event in source.aiter_sse():
-                    failures = 0
+                    outage.over()
                     last_id = event.id or last_id
                     if event.event == END:
                         return
                     if event.event == LINE:
                         yield _line(event.data)
         except httpx.TransportError as error:
-            failures += 1
-            if failures >= TRIES:
-                raise UnreachableError(
-                    f"{transport.url} does not answer: {str(error) or type(error).__name__}"
-                ) from error
+            if not await outage.is_borne():
+                words = str(error) or type(error).__name__
+                raise UnreachableError(f"{transport.url} does not answer: {words}") from error
         except ApiError as error:
-            if error.problem.retry_after_ms is None or failures >= TRIES:
+            if error.problem.retry_after_ms is None or not await outage.is_borne():
                 raise
-            failures += 1
-        await asyncio.sleep(PAUSE_S)
+        else:  # an api that stops ends its streams
+            if not await outage.is_borne():
+                raise UnreachableError(f"{transport.url} ends the stream again and again")
 
 
 def _line(data: str) -> LogLine:
