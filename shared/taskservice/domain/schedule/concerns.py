@@ -1,6 +1,6 @@
 """What a person may not expect of a valid schedule: days that months lack, times that clocks skip, fires too close."""
 
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -50,7 +50,7 @@ def skipped_time(schedule: Cron, second: int) -> SkippedTime | None:
     """The first time within 400 days after `second` that daylight saving takes from a schedule with a fixed hour."""
     if schedule.parsed.follows_real_time:
         return None
-    for gap in _gaps_ahead(schedule, second // _DAY_S):
+    for gap in _gaps_ahead(schedule.zone, second // _DAY_S):
         reading = schedule.readings.after(gap.begin - 1)
         if reading is not None and reading < gap.end:
             return SkippedTime(_shown(reading), _shown(gap.begin), _shown(gap.end))
@@ -84,10 +84,10 @@ def _days_asked_for(parsed: ParsedCron) -> list[int]:
     return [min(numbers) for numbers in named if min(numbers) > _EVERY_MONTH_HAS]
 
 
-@lru_cache(maxsize=4096)
-def _gaps_ahead(schedule: Cron, day_number: int) -> tuple[Gap, ...]:
+@lru_cache(maxsize=1024)
+def _gaps_ahead(zone: tzinfo, day_number: int) -> tuple[Gap, ...]:
     begin = day_number * _DAY_S
-    return tuple(gaps_between(schedule.zone, begin, begin + _LOOKED_AHEAD_S))
+    return tuple(gaps_between(zone, begin, begin + _LOOKED_AHEAD_S))
 
 
 def _shown(reading: int) -> datetime:
