@@ -8,7 +8,7 @@ reports to the inbox what happened. It decides nothing about an instance: the le
     what users import       result, context, declaring
     from name to call       registry, binding, importing, built_in/
     one attempt             attempt (state), pipeline (steps), outcome (its end as a value), threads, process/
-    time                    sweeping (started reports, timeouts, graces), trust
+    time                    running (calls, started reports, timeouts, graces), trust
     Redis                   taking, finishing, beating, controlling, log_shipping; ledger: what it holds and what it ended
     a process               life (one worker id), worker (one life after another), crew (one worker a partition),
                             metrics, main
