@@ -191,6 +191,7 @@ async def test_an_outcome_that_comes_late_is_waited_for(scene: Scene, change: st
             case "create":
                 done = await client.create_definition(definition(taskName="late"))
                 assert done.task_name == "late"
+                assert [one.id for one in (await client.definitions(q="late")).items] == [done.id]
             case "replace":
                 done = await client.replace_definition(made["id"], definition(taskName="late"))
                 assert (done.id, done.task_name, done.version) == (made["id"], "late", 2)
