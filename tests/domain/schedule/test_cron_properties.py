@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -132,3 +133,16 @@ def test_spaces_case_and_repetition_change_nothing(expression: str) -> None:
         *(other.seconds, other.minutes, other.hours, other.days, other.months, other.weekdays),
         other.day_rule,
     )
+
+
+@pytest.mark.parametrize("expression", ["0 0 6 * * ?", "0 0/30 * * * ?", "0 0 6 ? * MON,TUE", "0 30 5 1-7 * ?"])
+@pytest.mark.parametrize("policy", ["ONCE", "QUARTZ"])
+def test_what_an_object_remembers_of_a_zone_never_reaches_over_a_change(expression: str, policy: DstPolicy) -> None:
+    new_york, sets = zone_of("America/New_York"), parsed(expression)
+    for change in ("2026-03-08T07:00+00:00", "2026-11-01T06:00+00:00"):
+        for hours in range(0, 24 * 9, 7):
+            start = int((datetime.fromisoformat(change) - timedelta(hours=hours)).timestamp()) * 1000
+            found = chain(expression, "America/New_York", policy, start, 24)
+            singly = [Cron(sets, new_york, policy).next_after(instant) for instant in [start, *found[:-1]]]
+
+            assert found == singly
