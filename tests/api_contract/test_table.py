@@ -11,10 +11,12 @@ from tests.api.scene import PREFIX, Scene
 
 from taskservice.api.app import OPEN_ROUTES, TENANT_ROUTES
 from taskservice.api.auth import Access
+from taskservice.api.open.contract.answer_examples import EVENT
 from taskservice.api.open.contract.document import OPERATIONS
 from taskservice.api.open.contract.headers import HEADERS
 from taskservice.api.open.contract.problems import EXAMPLES
 from taskservice.api.wire.problems import PROBLEMS
+from taskservice.domain.public_events import TYPE_PREFIX, event_schemas
 
 ID = "01a2090d-8c49-7234-bfb3-1d02b7648ea9"
 IN_PATHS = {"code": "internal", "name": "definition", "event_type": "InstanceScheduled", "schema_version": "1"}
@@ -170,6 +172,25 @@ async def test_examples_of_the_document_conform_to_it(document: dict[str, Any], 
     for _, _, operation in operations(document):
         for schema, value in examples(operation, where):
             assert conformity.body_faults(schema, value) == [], (operation["operationId"], value)
+
+
+def test_every_json_answer_has_an_example(document: dict[str, Any]) -> None:
+    silent = [
+        (operation["operationId"], status)
+        for _, _, operation in operations(document)
+        for status, response in operation["responses"].items()
+        for media_type, content in response.get("content", {}).items()
+        if media_type.endswith("json") and "$ref" in str(content["schema"]) and not content.get("examples")
+    ]
+
+    assert silent == []
+
+
+def test_the_example_of_an_event_is_one_of_its_type() -> None:
+    schema = event_schemas()[EVENT["type"].removeprefix(TYPE_PREFIX)]
+
+    assert EVENT["dataschema"] == schema["$id"]
+    jsonschema_rs.Draft202012Validator(schema, validate_formats=True).validate(EVENT["data"])
 
 
 def examples(operation: dict[str, Any], where: str) -> list[tuple[dict[str, Any], object]]:

@@ -8,13 +8,14 @@ from litestar.handlers import HTTPRouteHandler
 
 from taskservice.api.auth import Access
 from taskservice.api.open.contract import definitions, events, instances, scheduler, service
+from taskservice.api.open.contract.answer_examples import ANSWERS
 from taskservice.api.open.contract.headers import EVERYWHERE, HEADERS, OPTIONAL
 from taskservice.api.open.contract.operation import Answer, Body, Json, Operation, Parameter
 from taskservice.api.open.contract.parameters import EVERYWHERE as REQUEST_HEADERS
 from taskservice.api.open.contract.parameters import of_path
 from taskservice.api.open.contract.problems import by_status, of_access, response
 from taskservice.api.open.contract.request_schemas import REQUESTS
-from taskservice.api.open.contract.view_schemas import reference, view_schemas
+from taskservice.api.open.contract.view_schemas import public_name, reference, view_schemas
 from taskservice.api.wire.problems import Problem
 
 OPERATIONS: Mapping[str, Operation] = {
@@ -135,8 +136,17 @@ def _responses(operation: Operation, access: Access) -> Json:
 def _answer(answer: Answer) -> Json:
     found: Json = {"description": answer.description, "headers": _headers(answer.headers)}
     if answer.content:
-        found["content"] = {media_type: {"schema": _schema(body)} for media_type, body in answer.content.items()}
+        found["content"] = {media_type: _content(body) for media_type, body in answer.content.items()}
     return found
+
+
+def _content(body: type | tuple[type, ...] | Json) -> Json:
+    structs = body if isinstance(body, tuple) else (body,) if isinstance(body, type) else ()
+    names = [public_name(one.__name__) for one in structs]
+    content: Json = {"schema": _schema(body)}
+    if names:
+        content["examples"] = {name: {"summary": name, "value": ANSWERS[name]} for name in names}
+    return content
 
 
 def _schema(body: type | tuple[type, ...] | Json) -> Json:

@@ -46,7 +46,6 @@ class Answer:
     description: str
     content: Mapping[str, type | tuple[type, ...] | Json]
     headers: tuple[str, ...] = ()
-    example: Any = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

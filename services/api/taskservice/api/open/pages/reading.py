@@ -21,6 +21,14 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """A body that works."""
+
+    summary: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """One status."""
 
@@ -31,14 +39,7 @@ class Answer:
     type_name: str | None
     headers: tuple[str, ...]
     codes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Example:
-    """A body that works."""
-
-    summary: str
-    text: str
+    examples: list[Example]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,19 +176,24 @@ def _shown(path: str, method: str, operation: Mapping[str, Any]) -> Shown:
         body_name=type_of(first["schema"])[1] if first else None,
         body_description=body.get("description", ""),
         body_media_types=tuple(content),
-        examples=[
-            Example(summary=one["summary"], text=json.dumps(one["value"], ensure_ascii=False, indent=2))
-            for one in first.get("examples", {}).values()
-        ],
+        examples=_examples(first),
         answers=[_answer(status, one) for status, one in operation["responses"].items()],
         command=_command(path, method, operation["x-required-role"], first),
     )
 
 
+def _examples(content: Mapping[str, Any]) -> list[Example]:
+    return [
+        Example(summary=one["summary"], text=json.dumps(one["value"], ensure_ascii=False, indent=2))
+        for one in content.get("examples", {}).values()
+    ]
+
+
 def _answer(status: str, response: Mapping[str, Any]) -> Answer:
     content: Mapping[str, Any] = response.get("content", {})
-    first = next(iter(content.values()), None)
-    words, name = ("", None) if first is None else type_of(first["schema"])
+    first: Mapping[str, Any] = next(iter(content.values()), {})
+    words, name = type_of(first["schema"]) if first else ("", None)
+    is_problem = name == "Problem"
     return Answer(
         status=status,
         description=response["description"],
@@ -195,7 +201,8 @@ def _answer(status: str, response: Mapping[str, Any]) -> Answer:
         type_words=words,
         type_name=name,
         headers=tuple(response["headers"]),
-        codes=tuple(first.get("examples", {})) if first is not None and name == "Problem" else (),
+        codes=tuple(first.get("examples", {})) if is_problem else (),
+        examples=[] if is_problem else _examples(first),
     )
 
 
