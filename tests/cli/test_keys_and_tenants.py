@@ -11,9 +11,11 @@ from taskservice.cli.exit_codes import ExitCode
 from taskservice.cli.main import main
 from taskservice.domain.commands import ChangeTenantSettings, decode_command
 from taskservice.domain.ids import is_uuid
+from taskservice.domain.tenants import TenantSettings
 from taskservice.storage.database import Database, open_database
 from taskservice.storage.keys import verify_key
 from taskservice.storage.migrate import migrate
+from taskservice.storage.projection import ProjectionWriter
 from taskservice.storage.rows import TenantRow
 from taskservice.storage.tenants import find_tenant, load_tenants
 from taskservice.streams.answers import InboxEntry
@@ -139,6 +141,23 @@ async def test_settings_go_into_the_log_and_then_into_the_row(shell: Shell, redi
     assert await find_tenant(shell.database, "acme") == TenantRow(
         id="acme", name="acme", queues=("gpu",), time_zone="Asia/Shanghai"
     )
+
+
+async def test_what_the_log_has_of_a_tenant_besides_stays(shell: Shell, redis_url: str) -> None:
+    await shell.told("tenants", "create", "acme")
+    writer = ProjectionWriter(shell.database, 0)
+    await writer.prepare()
+    writer.close()
+    async with shell.database.acquire() as connection:
+        await connection.execute(
+            """UPDATE projection_checkpoints SET tenant_limits = '{"acme": {"name": "old", "weight": 3}}'"""
+        )
+    changing = asyncio.ensure_future(shell.told("tenants", "set", "acme", "--queue", "gpu"))
+
+    command = await decide(shell, redis_url)
+    await changing
+
+    assert command.settings == TenantSettings(name="acme", queues=("gpu",), weight=3)
 
 
 async def test_what_nobody_decides_is_said_and_still_stands_in_the_row(shell: Shell) -> None:

@@ -7,13 +7,16 @@ import os
 import secrets
 from typing import Final
 
+import msgspec
+
 from taskservice.cli.exit_codes import CommandFailed, ExitCode
 from taskservice.clock import SystemClock
 from taskservice.config import Settings
 from taskservice.domain.commands import ChangeTenantSettings, encode_command
 from taskservice.domain.events import Actor
 from taskservice.domain.ids import partition_of, uuid7
-from taskservice.domain.tenants import TenantSettings
+from taskservice.domain.tenants import DEPLOYMENT
+from taskservice.storage.checkpoints import read_checkpoint
 from taskservice.storage.database import Database
 from taskservice.storage.queries import commands
 from taskservice.storage.rows import TenantRow
@@ -26,19 +29,23 @@ LOOKS_S: Final = (0.1, 0.2, 0.5, 1.0, 1.0, 1.0, 1.2)
 """When the table of commands is looked at after a submission: 5 s in all."""
 
 
-async def submit_settings(settings: Settings, tenant: TenantRow) -> str:
-    """Put all settings of the tenant into the inbox of its partition. Returns the command's id.
+async def submit_settings(settings: Settings, database: Database, tenant: TenantRow) -> str:
+    """Put all settings of the tenant into the inbox of its partition: those of the row, and what the log has besides.
 
-    :raises StreamsError: Redis can't be asked. :raises CommandFailed: it is full.
+    Returns the command's id.
+
+    :raises StreamsError: Redis can't be asked. :raises StorageError: the database can't be asked.
+    :raises CommandFailed: Redis is full.
     """
+    partition = partition_of(tenant.id, settings.scheduler.partitions)
+    decided = (await read_checkpoint(database, partition)).tenants.get(tenant.id, DEPLOYMENT)
     command = ChangeTenantSettings(
         id=uuid7(SystemClock().now_ms(), secrets.token_bytes(10)),
         tenant_id=tenant.id,
         actor=Actor(type="user", id=login_name()),
-        settings=TenantSettings(name=tenant.name, queues=tenant.queues, time_zone=tenant.time_zone),
+        settings=msgspec.structs.replace(decided, name=tenant.name, queues=tenant.queues, time_zone=tenant.time_zone),
     )
     body = encode_command(command)
-    partition = partition_of(tenant.id, settings.scheduler.partitions)
     keys = Keys(partition, settings.scheduler.lock_prefix)
     streams = RedisStreams(settings.redis.url, keys, client_name="taskservice-tenants")
     try:

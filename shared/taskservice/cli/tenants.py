@@ -176,7 +176,7 @@ def _refuse_contradictions(given: dict[str, Any]) -> None:
 
 
 async def _into_the_log(settings: Settings, database: Database, row: TenantRow) -> bool:
-    return await is_decided(database, await submit_settings(settings, row))
+    return await is_decided(database, await submit_settings(settings, database, row))
 
 
 async def _warn_of_stranded(database: Database, row: TenantRow) -> None:
