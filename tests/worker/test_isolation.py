@@ -133,7 +133,9 @@ async def test_a_crash_is_the_failure_of_the_attempt_alone(
 async def test_a_keeper_that_somebody_killed_costs_the_run_that_it_kept_and_no_other(
     run: Run, leader: Leader, scene: Scene, marker: str
 ) -> None:
-    os.kill(result_of(await run("p.parent")), signal.SIGKILL)
+    idle = result_of(await run("p.parent"))
+    os.kill(idle, signal.SIGKILL)
+    await wait_until(lambda: not alive(idle), "it has ended")
     keeper = result_of(await run("p.parent"))
 
     (entry,) = await leader.dispatch(
