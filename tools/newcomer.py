@@ -12,10 +12,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from tests.docs.pages import Block, blocks
+from tests.docs.shell import group_lives
 from tests.tidy.tree import ROOT
+
+from taskservice.testing.waiting import wait_until_blocking
 
 SERVES_WITHIN_S = 300.0
 PAGE_WITHIN_S = 120.0
@@ -52,14 +56,23 @@ def walk(folder: Path, port: int) -> int:
             print((folder / "up.log").read_text(encoding="utf-8")[-4000:])
             return 1
         say(began, "it serves; the rest of the README, in a second and a third terminal")
-        status = subprocess.run(
-            ["bash", "-v", "-c", script(clone)], cwd=clone, env=env, timeout=PAGE_WITHIN_S, check=False
-        ).returncode
+        status = read_on(clone, env)
         say(began, f"the README is done, status {status}")
         return status
     finally:
         os.killpg(up.pid, signal.SIGTERM)
         up.wait(STOPS_WITHIN_S)
+
+
+def read_on(clone: Path, env: dict[str, str]) -> int:
+    """Run the page in a session of its own, so that the worker of the second terminal ends with it; its status."""
+    page = subprocess.Popen(["bash", "-v", "-c", script(clone)], cwd=clone, env=env, start_new_session=True)
+    try:
+        return page.wait(PAGE_WITHIN_S)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(page.pid, signal.SIGTERM)
+        wait_until_blocking(lambda: not group_lives(page.pid), "the worker ends", timeout_s=STOPS_WITHIN_S)
 
 
 def serves(clone: Path, up: "subprocess.Popen[bytes]") -> bool:
@@ -79,7 +92,7 @@ def script(clone: Path) -> str:
     """Every command of the page; what has a terminal of its own goes to the background and is ended at the end."""
     walked = [one for one in blocks("README.md") if one.kind.startswith("sh") and one.first_command not in NOT_WALKED]
     (clone / "walk.sh").write_text("\n".join(part(block) for block in walked), encoding="utf-8")
-    return "set -e; trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT; . ./walk.sh"
+    return "set -e; . ./walk.sh"
 
 
 def part(block: Block) -> str:
