@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from taskservice.domain.definition.spec import DstPolicy
-from taskservice.domain.schedule.cron import cron_schedule
+from taskservice.domain.schedule.cron import Cron, cron_schedule
+from taskservice.domain.schedule.cron_parse import ParsedCron, parse_cron
 
 NY, LONDON, HOWE, PAULO, APIA = (
     *("America/New_York", "Europe/London"),
@@ -93,3 +94,19 @@ def test_when_clocks_change_under_quartz(expression: str, zone: str, start: str,
     found = following(expression, zone, "QUARTZ", begin, len(expected))
 
     assert found == [int(datetime.fromisoformat(text).timestamp()) * 1000 for text in expected]
+
+
+@pytest.mark.parametrize("expression", ["0 0 * * * ?", "0 0/20 * * * ?", "0 30 1,2 * * ?", "0 15 1 ? * SUN"])
+@pytest.mark.parametrize("zone", [NY, HOWE])
+def test_an_answer_never_depends_on_what_was_asked_before(expression: str, zone: str) -> None:
+    parsed = parse_cron(expression)
+    assert isinstance(parsed, ParsedCron)
+    policies: list[DstPolicy] = ["ONCE", "QUARTZ"]
+    for policy in policies:
+        shared = Cron(parsed, ZoneInfo(zone), policy)
+        for change in (at("2027-11-07 06:00"), at("2027-04-03 15:00")):  # clocks go back in one of them
+            for minutes in range(-300, 300, 7):
+                instant = change + minutes * 60_000
+                fresh = Cron(parsed, ZoneInfo(zone), policy)
+
+                assert shared.next_after(instant) == fresh.next_after(instant), (policy, minutes)

@@ -50,7 +50,7 @@ def _shared(expression: str, dialect: CronDialect | None, time_zone: str, dst_po
 class Cron:
     """The instants that an expression names in a zone, from 1970 up to the end of the year 2099."""
 
-    __slots__ = ("_asked", "_following", "_found", "_look_again", "_quiet", "parsed", "readings", "zone")
+    __slots__ = ("_asked", "_changing", "_following", "_found", "_quiet", "parsed", "readings", "zone")
 
     def __init__(self, parsed: ParsedCron, zone: tzinfo, dst_policy: DstPolicy) -> None:
         self.parsed = parsed
@@ -60,15 +60,17 @@ class Cron:
         self._asked = 0
         self._found: int | None = 0
         self._quiet = _NOT_KNOWN
-        self._look_again = -DAY_S
+        self._changing = range(0)
 
     def next_after(self, instant: int) -> int | None:
         """The first instant strictly after `instant`; both in milliseconds.
 
         The last answer is kept: between what was asked and what was found lies no other instant, so that a million
-        definitions that share an expression cost one search.
+        definitions that share an expression cost one search. Not so under QUARTZ, whose search begun in the first
+        pass of an overlap finds less than one begun before.
         """
-        if self._asked <= instant and (self._found is None or instant < self._found):
+        known = self._asked <= instant and (self._found is None or instant < self._found)
+        if known and (instant == self._asked or self._following is not as_quartz):
             return self._found
         found = self._search(instant)
         if found != self._found or instant < self._asked:
@@ -91,15 +93,17 @@ class Cron:
         found = self._following(self.readings, self.zone, second)
         if found is None:
             return None
-        if found - second < _DENSE_S and not 0 <= self._look_again - found <= DAY_S:
+        if found - second < _DENSE_S and found not in self._changing:
             self._look_ahead(found)
         return found * 1000
 
     def _look_ahead(self, second: int) -> None:
         """The next fires of a dense schedule are close to this one: within a quiet span they need no calendar."""
         quiet = quiet_from(self.zone, second)
-        self._quiet = quiet or _NOT_KNOWN
-        self._look_again = second + DAY_S if quiet is None else -DAY_S
+        if quiet is None:
+            self._changing = range(second, second + DAY_S)
+        else:
+            self._quiet = quiet
 
 
 def _way_of(parsed: ParsedCron, dst_policy: DstPolicy) -> FollowingFire:
