@@ -6,8 +6,6 @@ from typing import get_args
 from tests.tidy.tree import ROOT
 
 from taskservice.api.wire.problems import PROBLEMS
-from taskservice.domain.definition.members import NAME_OF
-from taskservice.domain.definition.not_yet import NOT_YET
 from taskservice.domain.events import AnyEvent
 
 ROW = re.compile(r"^\| (.*?) \|", re.MULTILINE)
@@ -31,8 +29,3 @@ def test_every_problem_has_a_row_with_its_status() -> None:
     rows = dict(re.findall(r"^\| `([a-z-]+)` \| (\d+) \|", text, re.MULTILINE))
 
     assert rows == {code: str(kind.status) for code, kind in PROBLEMS.items()}
-
-
-def test_what_is_not_supported_yet_is_said() -> None:
-    """Each policy that is refused is on the page that tells so, and no other."""
-    assert first_column("docs/reference/not-yet.md") == {NAME_OF[row.field] for row in NOT_YET}

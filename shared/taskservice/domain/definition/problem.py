@@ -21,7 +21,6 @@ FieldCode: TypeAlias = Literal[
     "not-applicable",  # right by itself, but not for this schedule type
     "conflict",  # right by itself, but not together with another member
     "not-allowed",  # right by itself, but not for this tenant
-    "not-supported-yet",  # the contract has it, this release does not do it
 ]
 
 _LONGEST_NAME = 100

@@ -8,7 +8,6 @@ import msgspec
 
 from taskservice.domain.definition.checks import FAULTY, boolean, fault, nearest
 from taskservice.domain.definition.members import BY_NAME, ENABLED, MEMBERS, READ_ONLY
-from taskservice.domain.definition.not_yet import refuse_not_yet
 from taskservice.domain.definition.problem import FieldProblem, Report
 from taskservice.domain.definition.rules import Draft, check_execution, check_schedule
 from taskservice.domain.definition.spec import DefinitionSpec
@@ -58,7 +57,6 @@ def parse_definition(body: object, *, defaults: DefinitionDefaults, mode: Mode) 
     draft.values.setdefault("time_zone", defaults.time_zone)
     check_schedule(draft, defaults.now_ms, report)
     check_execution(draft, defaults.allowed_queues, report)
-    refuse_not_yet(draft.values, report)
     problems = report.problems()
     if problems:
         return problems

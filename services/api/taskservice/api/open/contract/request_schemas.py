@@ -12,7 +12,6 @@ from taskservice.api.open.contract.definition_members import MEANING
 from taskservice.api.open.contract.operation import Json
 from taskservice.domain.definition.checks import boolean
 from taskservice.domain.definition.members import ENABLED, MEMBERS, NAME_OF, READ_ONLY, Member
-from taskservice.domain.definition.not_yet import NOT_YET
 from taskservice.domain.definition.params import task_params
 from taskservice.domain.definition.rules import BELONGS_TO, NEEDED
 from taskservice.domain.definition.spec import DefinitionSpec
@@ -23,7 +22,6 @@ _DEFAULTS = {
 }
 _ANSWERED_BY_TENANT = frozenset({"time_zone"})
 """Fields whose default is the tenant's, not the spec's."""
-_SUPPORTED = {row.field: row.allowed for row in NOT_YET}
 
 
 def definition() -> Json:
@@ -135,10 +133,6 @@ REQUESTS: Mapping[str, Callable[[], Json]] = {
 def _property(member: Member) -> Json:
     schema = dict(member.check.schema)
     described = MEANING[member.name]
-    supported = _SUPPORTED.get(member.field)
-    if supported is not None:
-        words = ", ".join(f"`{msgspec.json.encode(value).decode()}`" for value in supported)
-        described = f"{described} This release supports {words} only."
     if member.nullable:
         schema = _or_null(schema)
     schema["description"] = described
