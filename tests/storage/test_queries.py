@@ -253,7 +253,13 @@ async def test_commands_are_read_with_their_outcome(history: History, reads: Rea
         assert (row.tenant_id, row.submitted_at, row.decided_at) == (event.tenant_id, event.at, event.ts)
         assert row.code == ("version-mismatch" if rejected else "")
         assert row.current_version == (3 if rejected else None)
-    assert {row.resource.split("/")[0] for row in rows.values()} == {"definitions", "instances", "tenants", "scheduler", ""}
+    assert {row.resource.split("/")[0] for row in rows.values()} == {
+        "definitions",
+        "instances",
+        "tenants",
+        "scheduler",
+        "",
+    }
 
 
 async def test_log_lines_are_read_by_attempt_and_number(database: Database, reads: ReadModel) -> None:
