@@ -7,6 +7,8 @@ from tests.domain.core.world import ACTOR, MINUTE, SECOND, T0, TENANT, World, sp
 
 from taskservice.domain import commands as c
 from taskservice.domain import events as e
+from taskservice.domain import reports as r
+from taskservice.domain.decide import InboxItem
 
 
 def test_a_fixed_rate_fires_on_the_grid_of_its_creation() -> None:
@@ -87,6 +89,32 @@ def test_a_fixed_delay_counts_from_the_end_of_the_last_automatic_retry() -> None
     world.advance(20 * SECOND)
 
     assert sorted(world.ledger()) == [T0 + 10_000, ended_at + 10_000]
+
+
+@pytest.mark.parametrize("start_in", [None, 10 * SECOND])
+def test_a_run_that_a_slow_clock_ends_before_its_instant_arms_a_later_one_all_the_same(start_in: int | None) -> None:
+    world = World()
+    start_at = None if start_in is None else T0 + start_in
+    world.create(schedule_type="FIXED_DELAY", interval_ms=10 * SECOND, start_at=start_at)
+    world.advance(10 * SECOND)
+    entry = world.take_one()
+    world.report(r.Succeeded(entry.position, world.now - 15_000, world.now - 12_000))
+    world.advance(15 * SECOND)
+
+    assert [x.fire_time for x in world.events(e.InstanceScheduled)] == [T0 + 10_000, T0 + 20_000]
+
+
+def test_what_an_inbox_entry_asks_is_not_decided_before_its_time_by_a_leader_whose_clock_is_behind() -> None:
+    world = World()
+    world.create(overlap_policy="ALLOW")
+    asked_at = T0 + 10_500
+    command = c.TriggerDefinition(id="t1", tenant_id=TENANT, actor=ACTOR, definition_id="d1")
+    world.arbiter.handle(InboxItem(entry_id=f"{asked_at}-9", at=asked_at, command=command), 0, T0 + 9_800, 200)
+    world._append()
+
+    fire, run = world.events(e.InstanceScheduled)
+    assert (fire.fire_time, fire.ts) == (T0 + 10_000, asked_at)
+    assert (run.fire_time, run.ts) == (asked_at, asked_at)
 
 
 @pytest.mark.parametrize("start_in", [None, 200 * SECOND])

@@ -72,8 +72,11 @@ class Arbiter:
         self._clocks = ClockDecisions(self._context)
 
     def handle(self, item: InboxItem, items_done: int, now: int, max_items: int) -> Handled:
-        """Decide at most `max_items` items of an inbox entry, beginning after `items_done`."""
-        self._context.now = now
+        """Decide at most `max_items` items of an inbox entry, beginning after `items_done`.
+
+        The entry proves that its time has come: a clock that is behind decides nothing before it was asked.
+        """
+        self._context.now = max(now, item.at)
         if item.command is not None:
             return self._handle_command(item, item.command, items_done, max_items)
         return self._handle_reports(item, items_done, max_items)

@@ -105,7 +105,8 @@ def run_ended(state: State, definition: Definition, instance_id: str, ended_at: 
     if definition.spec.schedule_type != "FIXED_DELAY" or definition.delay_instance != instance_id:
         return
     if definition.armed_at is None:
-        definition.armed_at = _delayed_from(definition.spec, ended_at)
+        # A worker's clock may be behind: no run ends before it was due, or the same instant would be due again.
+        definition.armed_at = _delayed_from(definition.spec, max(ended_at, definition.last_decided or ended_at))
         changed_definition(state, definition)
 
 
