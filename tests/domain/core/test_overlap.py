@@ -119,6 +119,28 @@ def test_cancel_previous_lets_a_success_that_came_first_stand() -> None:
     assert in_streams(world) == [SECOND_FIRE]
 
 
+@pytest.mark.parametrize("deadline_ms", [None, 60_000])
+def test_a_cancel_of_what_a_fire_before_it_has_replaced_is_refused(deadline_ms: int | None) -> None:
+    """The leader is late: the fire is settled before the cancel, and ends the last run of an old version."""
+    world = World(slots=0)
+    body = {"overlap_policy": "CANCEL_PREVIOUS", "deadline_ms": deadline_ms}
+    world.create(**body)
+    world.advance(10 * SECOND)
+    (waiting,) = world.events(e.InstanceScheduled)
+    update = c.UpdateDefinition(
+        id="u1", tenant_id=TENANT, actor=ACTOR, definition_id="d1", spec=spec(priority=9, **body)
+    )
+    world.submit(update)
+
+    world.now += 11 * SECOND
+    world.submit(c.CancelInstance(id="c1", tenant_id=TENANT, actor=ACTOR, instance_id=waiting.instance_id))
+
+    (replaced,) = world.events(e.InstanceCancelled)
+    assert replaced.error_message == "replaced by the fire of 2027-01-15T08:00:20.000Z"
+    (refused,) = world.events(e.CommandRejected)
+    assert (refused.command_id, refused.code, refused.current_status) == ("c1", "state-conflict", "CANCELLED")
+
+
 @pytest.mark.parametrize("policy", ["QUEUE_ONE", "QUEUE_ALL", "CANCEL_PREVIOUS"])
 def test_a_manual_run_goes_at_once_and_a_fire_in_turn_waits_for_it(policy: str) -> None:
     world = World()

@@ -25,7 +25,9 @@ class ClockDecisions:
         return len(due) == most
 
     def settle(self, instance: Instance) -> None:
-        """Decide the clocks of one instance that ran out before the item."""
+        """Decide the clocks of one instance that ran out before the item, unless a fire before it has ended it."""
+        if not instance.is_open:
+            return
         spec = self._context.state.spec_of(instance)
         if spec.deadline_ms is not None or spec.start_timeout_ms is not None or spec.timeout_ms is not None:
             while instance.is_open and self._run_out(instance, self._context.at):
