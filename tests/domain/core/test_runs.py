@@ -238,7 +238,7 @@ def test_a_cancelled_run_without_report_is_taken_back_after_its_grace() -> None:
     assert statuses(world) == {"CANCELLED": 1}
 
 
-def test_cancelling_twice_is_accepted_and_cancelling_an_ended_one_is_a_conflict() -> None:
+def test_cancelling_again_is_accepted_and_cancelling_what_ended_by_itself_is_a_conflict() -> None:
     world = World()
     world.create(enabled=False)
     (scheduled,) = world.trigger()
@@ -246,11 +246,15 @@ def test_cancelling_twice_is_accepted_and_cancelling_an_ended_one_is_a_conflict(
     cancel(world, scheduled.instance_id)
     (again,) = cancel(world, scheduled.instance_id, "c2")
     world.report(r.Stopped(entry.position, world.now, world.now))
-    (late,) = cancel(world, scheduled.instance_id, "c3")
+    (once_more,) = cancel(world, scheduled.instance_id, "c3")
+    (other,) = world.trigger(command_id="t2")
+    world.succeed(world.take_one())
+    (late,) = cancel(world, other.instance_id, "c4")
 
     assert isinstance(again, e.CommandAccepted)
+    assert isinstance(once_more, e.CommandAccepted)
     assert isinstance(late, e.CommandRejected)
-    assert (late.code, late.current_status) == ("state-conflict", "CANCELLED")
+    assert (late.code, late.current_status) == ("state-conflict", "SUCCESS")
 
 
 def test_a_start_timeout_ends_what_waits_and_what_nobody_took() -> None:

@@ -50,7 +50,7 @@ def cancel(context: Context, fires: FireDecisions, clocks: ClockDecisions, comma
     resource = resource_of_instance(command.instance_id)
     instance = context.state.instances.get(command.instance_id)
     if instance is None or instance.tenant_id != command.tenant_id:
-        _reject_cancel(context, command)
+        _answer_ended(context, command)
         return
     definition = context.state.definitions[instance.definition_id]
     if not role_suffices(context, definition.spec):
@@ -59,7 +59,7 @@ def cancel(context: Context, fires: FireDecisions, clocks: ClockDecisions, comma
     fires.settle(definition, cut_gap=False)
     clocks.settle(instance)
     if not instance.is_open:
-        _reject_cancel(context, command)
+        _answer_ended(context, command)
         return
     if instance.cancel_requested_at is not None:
         context.accept(resource)
@@ -220,13 +220,15 @@ def _has_room(context: Context, definition: Definition, wanted: int) -> bool:
     return state.tenant_open.get(definition.tenant_id, 0) + wanted <= state.most_open_of(definition.tenant_id)
 
 
-def _reject_cancel(context: Context, command: c.CancelInstance) -> None:
+def _answer_ended(context: Context, command: c.CancelInstance) -> None:
+    """A cancel of what is not open: asked again it is no conflict, whoever was faster."""
     resource = resource_of_instance(command.instance_id)
     held = context.state.ended.get(command.instance_id)
-    if held is not None and held.tenant_id == command.tenant_id:
-        context.reject("state-conflict", "the instance has ended", resource, current_status=held.status)
-    elif command.known_status in {"SUCCESS", "FAILED", "CANCELLED"}:
-        context.reject("state-conflict", "the instance has ended", resource, current_status=command.known_status)
+    status = held.status if held is not None and held.tenant_id == command.tenant_id else command.known_status
+    if status == "CANCELLED":
+        context.accept(resource)
+    elif status in {"SUCCESS", "FAILED"}:
+        context.reject("state-conflict", "the instance has ended", resource, current_status=status)
     elif command.known_status is not None:
         context.reject("read-model-behind", "the instance was read too long ago; ask again with a new key", resource)
     else:

@@ -52,7 +52,7 @@ OPERATIONS = (
         summary="Cancel an instance",
         description=(
             "CANCELLED at once when nobody runs it; otherwise still open with `cancelRequestedAt`, until the worker's "
-            "report or the revocation says how it ended. Asking again changes nothing; an ended one is a 409."
+            "report or the revocation says how it ended. Asking again changes nothing; one that ended by itself is a 409."
         ),
         parameters=p.POSTING,
         body=Body(
