@@ -18,6 +18,7 @@ TABLES = {
     "task_instances",
     "task_logs",
     "task_stats_hourly",
+    "tenant_limits",
     "tenants",
     "installation",
 }

@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from taskservice.domain.commands import Role
-from taskservice.domain.events import Actor, DecisionSettings
+from taskservice.domain.events import Actor, DecisionSettings, Origin
 from taskservice.domain.logs import LogLevel
 from taskservice.domain.state import Definition, Instance, InstanceStatus
 from taskservice.domain.tenants import TenantSettings
@@ -15,12 +15,16 @@ CommandStatus: TypeAlias = Literal["ACCEPTED", "REJECTED"]
 
 
 class TenantRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A tenant; `queues` and `time_zone` null = the deployment's."""
+    """A tenant; `queues` and `time_zone` null = the deployment's. The limits are those of `TenantSettings`."""
 
     id: str
     name: str
     queues: tuple[str, ...] | None = None
     time_zone: str | None = None
+    max_concurrency: int | None = None
+    queue_limits: dict[str, int] = {}
+    starts_per_second: int | None = None
+    weight: int = 1
 
 
 class KeyRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -106,6 +110,23 @@ class InstanceRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     priority: int
     params: str
     result: msgspec.Raw | None = None
+
+
+class FireRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A run of a nominal instant: of its schedule, or of the backfill `command_id`."""
+
+    fire_time: int
+    origin: Origin
+    status: InstanceStatus
+    version: int
+    command_id: str = ""
+
+
+class OpenTurn(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """An open instance of a definition; `dispatched`: an attempt of it is in a stream or runs."""
+
+    instance_id: str
+    dispatched: bool
 
 
 class LogRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):

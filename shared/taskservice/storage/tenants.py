@@ -13,6 +13,7 @@ from taskservice.storage.statements import statement
 LONGEST_NAME = 100
 _TENANT = re.compile(r"[A-Za-z0-9._-]{1,36}", re.ASCII)
 _decode_queues = msgspec.json.Decoder(tuple[str, ...]).decode
+_decode_limits = msgspec.json.Decoder(dict[str, int]).decode
 
 
 async def create_tenant(
@@ -43,6 +44,7 @@ async def change_tenant(pool: Database, tenant: TenantRow) -> None:
     """
     check_tenant(tenant.id, tenant.name)
     async with pool.acquire() as connection:
+        await connection.execute(statement("upsert_tenant_limits"), _limits(tenant))
         await connection.execute(statement("update_tenant"), _columns(tenant))
 
 
@@ -60,7 +62,16 @@ async def load_tenants(pool: Database) -> list[TenantRow]:
     :raises StorageError: the database can't be asked.
     """
     return [
-        TenantRow(id=row[0], name=row[1], queues=None if row[2] is None else _decode_queues(row[2]), time_zone=row[3])
+        TenantRow(
+            id=row[0],
+            name=row[1],
+            queues=None if row[2] is None else _decode_queues(row[2]),
+            time_zone=row[3],
+            max_concurrency=row[4],
+            queue_limits={} if row[5] is None else _decode_limits(row[5]),
+            starts_per_second=row[6],
+            weight=row[7] or 1,
+        )
         for row in await pool.fetch(statement("select_tenants"))
     ]
 
@@ -91,6 +102,16 @@ def _columns(tenant: TenantRow) -> dict[str, Value]:
         "name": tenant.name,
         "queues": None if tenant.queues is None else msgspec.json.encode(tenant.queues).decode(),
         "time_zone": tenant.time_zone,
+    }
+
+
+def _limits(tenant: TenantRow) -> dict[str, Value]:
+    return {
+        "id": tenant.id,
+        "max_concurrency": tenant.max_concurrency,
+        "queue_limits": msgspec.json.encode(tenant.queue_limits, order="sorted").decode(),
+        "starts_per_second": tenant.starts_per_second,
+        "weight": tenant.weight,
     }
 
 

@@ -7,8 +7,10 @@ Instants are milliseconds since the epoch, `limit` is the number of rows at most
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from taskservice.domain.events import Actor
 from taskservice.domain.public_events import InstanceFacts
 from taskservice.domain.state import InstanceStatus
+from taskservice.domain.timeline import DefinitionVersion
 from taskservice.storage.archive import EventSegment
 from taskservice.storage.errors import Unavailable as StorageDown
 from taskservice.storage.rows import (
@@ -17,11 +19,13 @@ from taskservice.storage.rows import (
     CommandRow,
     DefinitionFilter,
     DefinitionRow,
+    FireRow,
     InstanceFilter,
     InstanceRow,
     KeyRecord,
     LogFilter,
     LogRow,
+    OpenTurn,
     TenantRow,
 )
 
@@ -31,13 +35,16 @@ __all__ = [
     "CommandRow",
     "DefinitionFilter",
     "DefinitionRow",
+    "DefinitionVersion",
     "EventSegment",
+    "FireRow",
     "InstanceFacts",
     "InstanceFilter",
     "InstanceRow",
     "KeyRecord",
     "LogFilter",
     "LogRow",
+    "OpenTurn",
     "ReadModel",
     "StorageDown",
     "TenantRow",
@@ -128,4 +135,30 @@ class ReadModel(Protocol):
 
     async def instance_facts(self, tenant_id: str, ids: Sequence[str]) -> Mapping[str, InstanceFacts]:
         """What the events of these instances don't repeat."""
+        ...
+
+    async def definition_versions(self, tenant_id: str, definition_id: str) -> Sequence[DefinitionVersion]:
+        """Every version that the definition ever had, in order; none for a foreign one."""
+        ...
+
+    async def fires_between(
+        self, tenant_id: str, definition_id: str, first: int, end: int, most: int
+    ) -> Sequence[FireRow]:
+        """Runs of instants in [first, end), scheduled or backfilled, by instant; at most `most`."""
+        ...
+
+    async def last_stop(self, instant: int) -> Actor | None:
+        """Who stopped the scheduler last at `instant` or before, whichever tenant their key belongs to."""
+        ...
+
+    async def open_turns(self, tenant_id: str, definition_id: str) -> Sequence[OpenTurn]:
+        """What is open of a definition, the oldest first."""
+        ...
+
+    async def active_by_queue(self, tenant_id: str) -> Mapping[str, int]:
+        """How many attempts of the tenant are dispatched, by queue."""
+        ...
+
+    async def active_of_backfill(self, tenant_id: str, command_id: str) -> int:
+        """How many attempts of a backfill are dispatched."""
         ...

@@ -1,26 +1,30 @@
 """All that the api asks of the database, in one place. Every method may raise `StorageError`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from taskservice.clock import Clock, SystemClock
+from taskservice.domain.events import Actor
 from taskservice.domain.public_events import InstanceFacts
 from taskservice.domain.state import InstanceStatus
+from taskservice.domain.timeline import DefinitionVersion
 from taskservice.storage import checkpoints, keys, tenants
 from taskservice.storage.archive import EventSegment
 from taskservice.storage.database import Database
-from taskservice.storage.queries import commands, definitions, events, instances, logs
+from taskservice.storage.queries import commands, definitions, events, instances, ledger, logs, waiting
 from taskservice.storage.rows import (
     CheckpointRow,
     CommandFilter,
     CommandRow,
     DefinitionFilter,
     DefinitionRow,
+    FireRow,
     InstanceFilter,
     InstanceRow,
     KeyRecord,
     LogFilter,
     LogRow,
+    OpenTurn,
     TenantRow,
 )
 
@@ -122,3 +126,27 @@ class ReadModel:
     async def instance_facts(self, tenant_id: str, ids: Sequence[str]) -> dict[str, InstanceFacts]:
         """What the events of these instances don't repeat; foreign and unknown ones are left out."""
         return await events.instance_facts(self._database, tenant_id, ids)
+
+    async def definition_versions(self, tenant_id: str, definition_id: str) -> list[DefinitionVersion]:
+        """Every version that the definition ever had, in order; none for a foreign one."""
+        return await ledger.definition_versions(self._database, tenant_id, definition_id)
+
+    async def fires_between(self, tenant_id: str, definition_id: str, first: int, end: int, most: int) -> list[FireRow]:
+        """Runs of instants in [first, end), scheduled or backfilled, by instant; at most `most`."""
+        return await ledger.fires_between(self._database, tenant_id, definition_id, first, end, most)
+
+    async def last_stop(self, instant: int) -> Actor | None:
+        """Who stopped the scheduler last at `instant` or before, whichever tenant their key belongs to."""
+        return await ledger.last_stop(self._database, instant)
+
+    async def open_turns(self, tenant_id: str, definition_id: str) -> list[OpenTurn]:
+        """What is open of a definition, the oldest first."""
+        return await waiting.open_turns(self._database, tenant_id, definition_id)
+
+    async def active_by_queue(self, tenant_id: str) -> Mapping[str, int]:
+        """How many attempts of the tenant are dispatched, by queue."""
+        return await waiting.active_by_queue(self._database, tenant_id)
+
+    async def active_of_backfill(self, tenant_id: str, command_id: str) -> int:
+        """How many attempts of a backfill are dispatched."""
+        return await waiting.active_of_backfill(self._database, tenant_id, command_id)
