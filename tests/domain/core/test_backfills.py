@@ -180,3 +180,36 @@ def test_fires_go_on_beside_it_under_allow_and_meet_it_under_skip() -> None:
         ask(world, [(T0 - 1_000, 1)], specs={})
         world.advance(10 * SECOND)
         assert len(world.events(e.FireSkipped)) == skipped
+
+
+def test_the_limit_lets_the_next_go_when_the_one_whose_turn_it_was_is_cancelled() -> None:
+    world = edited()
+    ask(world, past(4), max_concurrency=1)
+    first = world.take_one()
+    world.slots = 0
+    world.renew_windows()
+    world.succeed(first)
+    its_turn = min(world.state.instances.values(), key=lambda instance: instance.fire_time)
+    world.submit(c.CancelInstance(id="x", tenant_id=TENANT, actor=ACTOR, instance_id=its_turn.id))
+    world.slots = 100
+    world.renew_windows()
+    while world.entries:
+        world.tick()
+        world.succeed(world.take_one())
+    world.tick()
+    while entries := world.take():
+        world.succeed(entries[0])
+
+    assert not world.state.instances
+
+
+def test_a_fire_before_the_cancel_of_a_backfill_met_it() -> None:
+    """The leader is late: what was due before the cancel is decided as the backfill then was."""
+    world = World(slots=0)
+    world.create()
+    ask(world, [(T0 - 1_000, 1)], specs={})
+    world.now += 11 * SECOND
+    world.submit(c.CancelBackfill(id="x", tenant_id=TENANT, actor=ACTOR, definition_id="d1", backfill_id="b1"))
+
+    (skipped,) = world.events(e.FireSkipped)
+    assert (skipped.last, skipped.reason) == (T0 + 10_000, "OVERLAP")

@@ -166,7 +166,7 @@ class Arbiter:
                     self.draft.cursor = f"{item.entry_id}/{done}"
                     return Unfinished(done)
             case c.CancelBackfill():
-                settled = backfill_commands.cancel_backfill(context, command, max_items)
+                settled = backfill_commands.cancel_backfill(context, self._fires, command, max_items)
             case c.CreateDefinition():
                 definition_commands.create(context, command)
             case c.UpdateDefinition():

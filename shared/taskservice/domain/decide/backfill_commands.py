@@ -41,11 +41,12 @@ def backfill(
     return end
 
 
-def cancel_backfill(context: Context, command: c.CancelBackfill, max_items: int) -> bool:
+def cancel_backfill(context: Context, fires: FireDecisions, command: c.CancelBackfill, max_items: int) -> bool:
     """End what is open of a backfill; False = more remain, call again."""
     definition = _may_change(context, command)
     if definition is None:
         return True
+    fires.settle(definition, cut_gap=False)
     done = 0
     for instance_id in list(definition.open_ids):
         instance = context.state.instances[instance_id]

@@ -225,12 +225,10 @@ class Draft:
             agenda.windows.release(held)
             agenda.waiting.unpark(definition_id)
             agenda.waiting.recall(event.tenant_id)
-            told = instance or state.ended.get(instance_id)
-            if told is not None and told.backfill_limit is not None:
-                agenda.follow_backfill(told.command_id)
         elif instance is not None and holds and held is None:
             self._dispatch(instance, batch)
         if instance is None or (held is not None and not holds):
+            self._follow_backfill(instance or state.ended.get(instance_id))
             self._follow_turns(definition_id)
         if isinstance(event, e.InstanceScheduled):
             if event.origin == "SCHEDULE":
@@ -315,6 +313,11 @@ class Draft:
             report = encode_report(Revoked(position, "any", event.worker))
             batch.revocations.append(Revocation(suffix, entry_id, "any", report, signal))
             batch.size_bytes += len(report) + len(signal)
+
+    def _follow_backfill(self, left: Instance | None) -> None:
+        """It ended, or its entry came back: also one that had its turn and ended before it was dispatched makes room."""
+        if left is not None and left.backfill_limit is not None:
+            self.agenda.follow_backfill(left.command_id)
 
     def _follow_turns(self, definition_id: str) -> None:
         definition = self.state.definitions.get(definition_id)
