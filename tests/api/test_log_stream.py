@@ -126,6 +126,22 @@ async def test_a_follower_gets_lines_as_they_come_and_the_end(scene: Scene) -> N
     assert json.loads(named[0]["data"])["taskInstanceId"] == run
 
 
+async def test_a_long_silence_before_the_end_shortens_no_wait_for_the_last_lines(scene: Scene) -> None:
+    run = await new_run(scene)
+    scene.parts.follow_times = FollowTimes(look_ms=5, idle_ms=10, settle_ms=800, heartbeat_ms=900)
+
+    async with streaming(scene, f"/instances/{run}/logs", params={"follow": "true"}) as answer:
+        await answer.until(": still here")  # more than `settle_ms` without a line
+        await end(scene, run)
+        looks = scene.reads.calls.count("logs")
+        await wait_until(lambda: scene.reads.calls.count("logs") > looks + 2, "the end was seen")
+        say(scene, run, 1, "after the end was seen")
+        await answer.until_ended()
+
+    assert messages(answer.events) == ["after the end was seen"]
+    assert answer.events[-1]["event"] == "end"
+
+
 async def test_accept_alone_follows_too(scene: Scene) -> None:
     run = await new_run(scene)
     await end(scene, run)

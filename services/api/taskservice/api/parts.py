@@ -46,8 +46,9 @@ class FollowTimes(msgspec.Struct, frozen=True, kw_only=True):
     """How often a stream looks for what is new.
 
     `look_ms`: between looks while there are lines; it grows by half to `idle_ms` while there are none.
-    `settle_ms`: how long an ended instance must have said nothing: its worker sends the lines before the end, but the
-    two come by different streams. `heartbeat_ms`: a comment in between, so that proxies don't cut the silence.
+    `settle_ms`: how long an instance must have said nothing since its end was seen: its worker sends the lines before
+    the end, but the two come by different streams. `heartbeat_ms`: a comment in between, so that proxies don't cut the
+    silence.
     """
 
     look_ms: int = 300

@@ -58,18 +58,20 @@ class _Following:
         """The bytes of the stream."""
         clock, times = self._parts.clock, self._times
         wait_ms = float(times.look_ms)
-        said_at = quiet_since = clock.monotonic_ms()
+        said_at = settling_since = clock.monotonic_ms()
         yield b"retry: 2000\n\n"
         while not self._parts.stopping.is_set():
             status, lines = await self._look()
             now = clock.monotonic_ms()
+            if lines or status not in TERMINAL:  # silence while it ran says nothing about lines on their way
+                settling_since = now
             if lines:
-                said_at = quiet_since = now
+                said_at = now
                 wait_ms = float(times.look_ms)
                 yield b"".join(map(_event, lines))
             if len(lines) == LINES_A_PAGE:
                 continue
-            if status in TERMINAL and now - quiet_since >= times.settle_ms:
+            if status in TERMINAL and now - settling_since >= times.settle_ms:
                 yield b"event: end\ndata: " + _encode({"status": status}) + b"\n\n"
                 return
             if now - said_at >= times.heartbeat_ms:
