@@ -7,13 +7,14 @@ PYTHON ?= python3
 ARGS ?=
 MINUTES ?= 10
 SEED ?=
+SEEDS ?= 2000
 # Where `make test-mysql` keeps the MySQL server that it fetches.
 SERVERS ?= $(if $(HOME),$(HOME)/.cache/taskservice-servers,$(CURDIR)/.local/servers)
 GET_REAL_MYSQL ?= ../shared/tools/get-real-mysql
 MYSQL_TESTS := $(wildcard $(addprefix tests/,storage projector lease localstack integration deploy))
 
 .DEFAULT_GOAL := help
-.PHONY: help venv up test contract test-mysql check audit lock fresh-check clean
+.PHONY: help venv up test contract simulate test-mysql check audit lock fresh-check clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +42,9 @@ test-mysql: $(STAMP) ## run the tests that touch the database on a real MySQL se
 
 contract: $(STAMP) ## requests made from the OpenAPI document against a stack: make contract MINUTES=10 SEED=42
 	@$(BIN)/python -m tests.api_contract.fuzz --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+
+simulate: $(STAMP) ## the core on a virtual clock, checked: make simulate SEEDS=2000, or one history in full: make simulate SEED=17
+	@$(BIN)/python -m tests.simulation.run $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
 
 check: $(STAMP) ## format, lint, types, import contracts, image and compose, and tidiness
 	@echo "==> ruff format" && $(BIN)/ruff format --check .

@@ -123,7 +123,7 @@ def test_cancel_previous_lets_a_success_that_came_first_stand() -> None:
 def test_a_cancel_of_what_a_fire_before_it_has_replaced_changes_nothing(deadline_ms: int | None) -> None:
     """The leader is late: the fire is settled before the cancel, and ends the last run of an old version."""
     world = World(slots=0)
-    body = {"overlap_policy": "CANCEL_PREVIOUS", "deadline_ms": deadline_ms}
+    body: dict[str, Any] = {"overlap_policy": "CANCEL_PREVIOUS", "deadline_ms": deadline_ms}
     world.create(**body)
     world.advance(10 * SECOND)
     (waiting,) = world.events(e.InstanceScheduled)

@@ -1,0 +1,10 @@
+"""Deterministic simulation of the core: a whole partition in one process, on a virtual clock, from one number.
+
+`Fabric` is Redis as the core sees it (inbox, log, dispatch streams, signals), `Ticker` a leader that reads late, decides
+ahead of its appends and dies between them, `Workforce` the workers with all their bad habits, `Clients` what people ask,
+`Faults` what befalls all of them. A seed names one history, for ever: nothing but `random.Random(seed)` is drawn from.
+`checking` then reads the log alone, recomputes what must have been decided, and names the invariant that does not hold.
+
+    make simulate SEEDS=2000        many histories
+    make simulate SEED=17           one of them, with its whole course
+"""
