@@ -112,6 +112,21 @@ def fork_bomb(marker: str) -> None:
         note(marker)
 
 
+@task("p.last_lines", isolation="PROCESS")
+def last_lines(ctx: TaskContext, *, count: int, size: int) -> None:
+    """Says more than its keeper, which is held up meanwhile, reads at once, and is gone."""
+    runner, keeper = os.getpid(), os.getppid()
+    os.kill(keeper, signal.SIGSTOP)
+    if os.fork() == 0:
+        while os.getppid() == runner:
+            time.sleep(0.005)
+        os.kill(keeper, signal.SIGCONT)
+        os._exit(0)
+    for number in range(count):
+        ctx.log.info(f"{number} ".ljust(size, "x"))  # noqa: G004 (the task log takes finished text)
+    os._exit(3)
+
+
 @task("p.daemon", isolation="PROCESS")
 def daemon(marker: str, *, wait: bool = False) -> str:
     """Leaves behind a process that forked twice and made a session of its own."""

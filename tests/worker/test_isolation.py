@@ -130,6 +130,14 @@ async def test_a_crash_is_the_failure_of_the_attempt_alone(
     assert isinstance(await run("p.echo"), Succeeded), "the worker takes the next task"
 
 
+async def test_what_a_handler_logged_before_a_crash_is_not_lost_with_it(run: Run, leader: Leader) -> None:
+    crashed = await run("p.last_lines", {"count": 11, "size": 15_000})
+
+    assert crashed.error_type == "ProcessCrashed"
+    lines = [line.message.split(" ", 1)[0] for line in await leader.lines()]
+    assert lines[:11] == [str(number) for number in range(11)]
+
+
 async def test_a_keeper_that_somebody_killed_costs_the_run_that_it_kept_and_no_other(
     run: Run, leader: Leader, scene: Scene, marker: str
 ) -> None:

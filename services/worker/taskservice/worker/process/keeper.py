@@ -28,7 +28,7 @@ from taskservice.worker.process.frames import BrokenFrameError, FrameBuffer, fra
 from taskservice.worker.process.link import READ_BYTES, WorkerGoneError, WorkerLink
 
 DRAIN_READS: Final = 32
-"""More than a pipe holds."""
+"""More than a pipe or a socket holds."""
 RUNNER_SLACK_BYTES: Final = 256 * 1024 * 1024
 """A runner that holds so much more than at its start is not used again."""
 LIMITED_SLACK_BYTES: Final = 8 * 1024 * 1024
@@ -256,23 +256,25 @@ class Keeper:
                     break
             self._keep_lines(level, output.splitter.finish())
 
-    def _read_talk(self, child: Child, _mask: int = 0) -> None:
+    def _read_talk(self, child: Child, _mask: int = 0) -> bool:
+        """Read once; False when there is nothing."""
         if child.talk is None or child.talk.fileno() < 0:
-            return
+            return False
         try:
             data = child.talk.recv(READ_BYTES)
         except BlockingIOError:
-            return
+            return False
         except OSError:
             data = b""
         if not data:  # it is about to end, or has closed what it must not close
             self._ended(child)
-            return
+            return False
         try:
             for payload in self._runner_frames.feed(data):
                 self._hear(m.decode_from_runner.decode(payload))
         except (BrokenFrameError, msgspec.MsgspecError):  # somebody else wrote to this socket
             self._end_all(m.NotStarted("the process does not speak with its keeper any more"))
+        return True
 
     def _hear(self, message: m.FromRunner) -> None:
         running = self._running
@@ -320,7 +322,9 @@ class Keeper:
         if child is None or child.pid not in self._statuses:
             self._statuses.clear()
             return
-        self._read_talk(child)  # it may have answered before it ended
+        for _ in range(DRAIN_READS):  # it may have logged, and answered, before it ended
+            if not self._read_talk(child):
+                break
         if self._child() is child:
             self._ended(child)
 
