@@ -14,7 +14,7 @@ from taskservice.testing.waiting import wait_until_blocking
 from taskservice.worker.attempt import Alarms, Attempt
 from taskservice.worker.context import LineSource, TaskContext
 from taskservice.worker.ledger import ENDED_KEPT_MS, EndedIds, Ledger
-from taskservice.worker.log_buffer import LogBuffer
+from taskservice.worker.log_buffer import DROPPED, LogBuffer
 from taskservice.worker.rotation import BLOCK_MS, Rotation
 from taskservice.worker.slots import Slots
 from taskservice.worker.threads import ThreadPool
@@ -209,10 +209,33 @@ def test_a_full_buffer_drops_and_confesses() -> None:
         buffer.write(source, "INFO", str(number))
     assert [text for _, _, text in texts(buffer)] == ["0", "1"]
     buffer.confess()
-    assert texts(buffer) == [(6, "WARN", "3 log lines were dropped here: Redis did not take them")]
+    assert texts(buffer) == [(6, "WARN", f"3 {DROPPED}")]
     buffer.confess()
     assert len(buffer) == 0
     assert (buffer.written, buffer.dropped) == (6, 3)
+
+
+def test_what_was_dropped_stays_owed_while_there_is_no_room_for_the_word() -> None:
+    buffer = LogBuffer(lambda: 0, max_lines=2)
+    source = LineSource("t", "i", 1)
+    for number in range(5):
+        buffer.write(source, "INFO", str(number))
+    buffer.confess()
+    buffer.write(source, "INFO", "5")
+    assert [text for _, _, text in texts(buffer)] == ["0", "1"]
+    buffer.confess()
+    assert texts(buffer) == [(7, "WARN", f"4 {DROPPED}")]
+
+
+def test_while_lines_are_shed_the_word_waits() -> None:
+    buffer = LogBuffer(lambda: 0)
+    source = LineSource("t", "i", 1)
+    buffer.shedding = True
+    buffer.write(source, "INFO", "lost")
+    buffer.confess()
+    buffer.shedding = False
+    buffer.confess()
+    assert texts(buffer) == [(2, "WARN", f"1 {DROPPED}")]
 
 
 def test_lines_put_back_keep_their_place_and_refused_ones_are_counted() -> None:
@@ -225,7 +248,7 @@ def test_lines_put_back_keep_their_place_and_refused_ones_are_counted() -> None:
     assert [text for _, _, text in texts(buffer)] == ["0", "1", "2", "3"]
     buffer.refused(taken)
     buffer.confess()
-    assert texts(buffer) == [(5, "WARN", "2 log lines were dropped here: Redis did not take them")]
+    assert texts(buffer) == [(5, "WARN", f"2 {DROPPED}")]
 
 
 def test_while_redis_is_short_of_memory_lines_are_dropped_at_once() -> None:

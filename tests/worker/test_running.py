@@ -34,7 +34,7 @@ from taskservice.worker.context import LineSource
 from taskservice.worker.finishing import Finisher
 from taskservice.worker.intake import SIGNAL_KEPT_MS, Intake
 from taskservice.worker.ledger import Ledger
-from taskservice.worker.log_buffer import LogBuffer
+from taskservice.worker.log_buffer import DROPPED, LogBuffer
 from taskservice.worker.log_shipping import LogShipper
 from taskservice.worker.metrics import WorkerMetrics
 from taskservice.worker.outcome import StopReason
@@ -355,7 +355,7 @@ async def test_lines_refused_for_memory_are_counted_in_one_line_later(bench: Ben
     await shipper.run_once()
     assert await _sent(bench.streams) == [
         (4, "INFO", "after"),
-        (5, "WARN", "3 log lines were dropped here: Redis did not take them"),
+        (5, "WARN", f"3 {DROPPED}"),
     ]
 
 

@@ -15,6 +15,7 @@ MAX_BUFFERED_SIZE: Final = 16 * 1024 * 1024
 MAX_REMEMBERED: Final = 10_000
 """Instances whose lines are counted, and attempts whose lost lines are owed a word."""
 LINE_OVERHEAD: Final = 200
+DROPPED: Final = "log lines were dropped before this one: too many at once, or Redis is short of memory"
 
 Waiting: TypeAlias = tuple[LineSource, LogLine]
 
@@ -101,12 +102,16 @@ class LogBuffer:
                 self._owe(source)
 
     def confess(self) -> None:
-        """Lines are taken again: one WARN line for each attempt that lost some, saying how many."""
+        """Lines are taken again: one WARN line for each attempt that lost some, saying how many.
+
+        What finds no room stays owed: a word that is dropped in its turn would take its number with it.
+        """
         with self._lock:
-            owed, self._owed = self._owed, {}
-            for source in owed:
+            while self._owed and not self._is_full(len(DROPPED) + LINE_OVERHEAD):
+                source = next(iter(self._owed))
+                del self._owed[source]
                 count, source.dropped = source.dropped, 0
-                self._push(source, "WARN", f"{count} log lines were dropped here: Redis did not take them")
+                self._push(source, "WARN", f"{count} {DROPPED}")
 
     def _push(self, source: LineSource, level: LogLevel, text: str) -> None:
         source.sequence += 1
@@ -115,12 +120,16 @@ class LogBuffer:
         )  # fmt: skip
         size = _size(line)
         self.written += 1
-        if self.shedding or len(self._lines) >= self._max_lines or self._size + size > self._max_size:
+        if self._is_full(size):
             self.dropped += 1
             self._owe(source)
             return
         self._lines.append((source, line))
         self._size += size
+
+    def _is_full(self, size: int) -> bool:
+        """Whether a line of this size is dropped."""
+        return self.shedding or len(self._lines) >= self._max_lines or self._size + size > self._max_size
 
     def _owe(self, source: LineSource) -> None:
         source.dropped += 1
