@@ -27,6 +27,7 @@ from taskservice.streams.batches import AppendBatch, DispatchEntry, NewStream, R
 from taskservice.streams.ports import Streams
 from taskservice.testing.waiting import wait_until
 from taskservice.worker.built_in.handlers import built_in_handlers
+from taskservice.worker.built_in.pinned import Guard
 from taskservice.worker.declaring import Declaration, collecting
 from taskservice.worker.importing import import_handlers
 from taskservice.worker.life import Shared
@@ -162,7 +163,7 @@ class Scene:
         slots = Slots(sizes or {"ASYNC": 20, "THREAD": 4})
         buffer = LogBuffer(redis_clock.now_ms)
         self.metrics = WorkerMetrics(slots, buffer)
-        self.registry = Registry([*built_in_handlers((), shell_allow), *import_handlers(modules), *declarations])
+        self.registry = Registry([*built_in_handlers(Guard(()), shell_allow), *import_handlers(modules), *declarations])
         self.slots = slots
         self.shared = Shared(
             registry=self.registry,

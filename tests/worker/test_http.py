@@ -179,7 +179,7 @@ def context(**params: object) -> TaskContext:
 
 
 async def call(site: Site, path: str = "/", **params: object) -> TaskResult:
-    caller = HttpCall([f"site.test:{site.port}"], resolver=resolving(site=("127.0.0.1",)))
+    caller = HttpCall(Guard([f"site.test:{site.port}"], resolving(site=("127.0.0.1",))))
     return await caller.run(context(url=f"http://site.test:{site.port}{path}", **params))
 
 
@@ -250,13 +250,13 @@ async def test_nothing_listens_is_an_error_that_may_be_retried() -> None:
     free.close()
     await free.wait_closed()
 
-    outcome = await HttpCall([f"127.0.0.1:{port}"]).run(context(url=f"http://127.0.0.1:{port}/"))
+    outcome = await HttpCall(Guard([f"127.0.0.1:{port}"])).run(context(url=f"http://127.0.0.1:{port}/"))
 
     assert (outcome.ok, outcome.error_type, outcome.retry) == (False, "HttpError", True)
 
 
 async def test_without_the_allow_list_this_host_is_refused_and_not_asked(site: Site) -> None:
-    outcome = await HttpCall(()).run(context(url=f"http://127.0.0.1:{site.port}/"))
+    outcome = await HttpCall(Guard(())).run(context(url=f"http://127.0.0.1:{site.port}/"))
 
     assert (outcome.ok, outcome.error_type, outcome.retry) == (False, "HttpRefused", False)
     assert "loopback" in outcome.message
@@ -285,7 +285,7 @@ async def test_a_proxy_of_the_environment_is_not_used(site: Site, monkeypatch: p
     ],
 )
 async def test_bad_parameters_fail_without_a_retry(params: dict[str, object]) -> None:
-    outcome = await HttpCall((), resolver=resolving(a=("8.8.8.8",))).run(context(**params))
+    outcome = await HttpCall(Guard((), resolving(a=("8.8.8.8",)))).run(context(**params))
 
     assert not outcome.ok
     assert not outcome.retry
@@ -302,11 +302,11 @@ async def test_the_certificate_is_checked_for_the_name_and_not_for_the_address(s
     trusting = httpx.AsyncHTTPTransport(verify=ssl.create_default_context(cafile=str(authority)), trust_env=False)
     allow = [f"site.test:{port}", f"other.test:{port}"]
     resolver = resolving(site=("127.0.0.1",), other=("127.0.0.1",))
-    caller = HttpCall(allow, resolver=resolver, transport=trusting)
+    caller = HttpCall(Guard(allow, resolver), transport=trusting)
 
     good = await caller.run(context(url=f"https://site.test:{port}/"))
     wrong_name = await caller.run(context(url=f"https://other.test:{port}/"))
-    unknown = await HttpCall(allow, resolver=resolver).run(context(url=f"https://site.test:{port}/"))
+    unknown = await HttpCall(Guard(allow, resolver)).run(context(url=f"https://site.test:{port}/"))
     server.close()
 
     assert good.ok

@@ -15,6 +15,7 @@ from taskservice.domain.reports import Failed, Stopped, Succeeded, TimedOut
 from taskservice.domain.workers import slot_kind
 from taskservice.testing.waiting import wait_until
 from taskservice.worker.built_in.handlers import built_in_handlers
+from taskservice.worker.built_in.pinned import Guard
 from taskservice.worker.built_in.shell import Shell
 from taskservice.worker.context import LineSource, TaskContext
 from taskservice.worker.process.launching import Program
@@ -214,7 +215,7 @@ def test_a_list_of_programs_lets_exactly_those_run(connect: object, argv0: str, 
 
 
 async def test_it_is_not_there_unless_the_worker_is_told_so(stage: Stage, leader: Leader) -> None:
-    assert "shell" not in {info.name for info in Registry(built_in_handlers(())).infos()}
+    assert "shell" not in {info.name for info in Registry(built_in_handlers(Guard(()))).infos()}
     scene = await stage(sizes=SIZES)
     await leader.add_stream("shell")
 

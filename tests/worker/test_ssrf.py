@@ -12,6 +12,7 @@ import pytest
 from tests.worker.test_http import REACHABLE, REFUSED, context, resolving
 
 from taskservice.worker.built_in.http import HttpCall
+from taskservice.worker.built_in.pinned import Guard
 
 ADDRESSES = [address for address, _ in REFUSED if address != "no address"]
 SPELLINGS = [
@@ -93,7 +94,7 @@ async def test_no_inner_address_is_reached_by_its_number(address: str, port: str
     transport = Recorder()
     host = f"[{address.replace('%', '%25')}]" if ":" in address else address
 
-    outcome = await HttpCall((), transport=transport).run(context(url=f"http://{host}{port}/latest/meta-data"))
+    outcome = await HttpCall(Guard(()), transport=transport).run(context(url=f"http://{host}{port}/latest/meta-data"))
 
     assert not outcome.ok
     assert transport.reached == []
@@ -103,7 +104,7 @@ async def test_no_inner_address_is_reached_by_its_number(address: str, port: str
 async def test_no_inner_address_is_reached_behind_a_name(address: str) -> None:
     transport = Recorder()
     resolver = resolving(inner=(address,), first=("8.8.8.8", address), last=(address, "8.8.8.8"))
-    caller = HttpCall((), resolver=resolver, transport=transport)
+    caller = HttpCall(Guard((), resolver), transport=transport)
 
     for name in ("inner", "first", "last"):
         outcome = await caller.run(context(url=f"https://{name}.test/"))
@@ -115,7 +116,7 @@ async def test_no_inner_address_is_reached_behind_a_name(address: str) -> None:
 async def test_no_spelling_of_an_inner_address_is_reached(host: str) -> None:
     transport = Recorder()
 
-    outcome = await HttpCall((), transport=transport).run(context(url=f"http://{host}/"))
+    outcome = await HttpCall(Guard(()), transport=transport).run(context(url=f"http://{host}/"))
 
     assert not outcome.ok
     assert transport.reached == []
@@ -124,7 +125,7 @@ async def test_no_spelling_of_an_inner_address_is_reached(host: str) -> None:
 @pytest.mark.parametrize("url", TRICKS)
 async def test_no_trick_with_the_url_reaches_an_inner_address(url: str) -> None:
     transport = Recorder()
-    caller = HttpCall((), transport=transport)
+    caller = HttpCall(Guard(()), transport=transport)
 
     assert not (await caller.run(context(url=url))).ok
     assert transport.reached == []
@@ -135,7 +136,7 @@ async def test_addresses_of_the_open_internet_are_reached(address: str) -> None:
     transport = Recorder()
     host = f"[{address}]" if ":" in address else address
 
-    outcome = await HttpCall((), transport=transport).run(context(url=f"http://{host}/"))
+    outcome = await HttpCall(Guard(()), transport=transport).run(context(url=f"http://{host}/"))
 
     assert outcome.ok
     assert [reached for reached, _ in transport.reached] == [address]
@@ -149,7 +150,7 @@ async def test_a_name_that_turns_inward_after_the_look_is_not_followed() -> None
         del host, port
         return answers.pop(0)
 
-    caller = HttpCall((), resolver=rebinding, transport=transport)
+    caller = HttpCall(Guard((), rebinding), transport=transport)
     first = await caller.run(context(url="http://turns.test/"))
     second = await caller.run(context(url="http://turns.test/"))
 
@@ -160,8 +161,8 @@ async def test_a_name_that_turns_inward_after_the_look_is_not_followed() -> None
 
 async def test_what_the_configuration_allows_is_reached_and_nothing_beside_it() -> None:
     transport = Recorder()
-    caller = HttpCall(["10.0.0.5:8080", "api.test:443"], resolver=resolving(api=("10.0.0.6",)), transport=transport)
-    by_number = HttpCall(["10.0.0.5:8080"], transport=transport)
+    caller = HttpCall(Guard(["10.0.0.5:8080", "api.test:443"], resolving(api=("10.0.0.6",))), transport=transport)
+    by_number = HttpCall(Guard(["10.0.0.5:8080"]), transport=transport)
 
     assert (await by_number.run(context(url="http://10.0.0.5:8080/"))).ok
     assert (await caller.run(context(url="https://api.test/"))).ok
@@ -194,7 +195,7 @@ async def dripping() -> AsyncIterator[int]:
 
 
 async def test_an_answer_in_drops_ends_at_the_time_cap(dripping: int) -> None:
-    caller = HttpCall([f"127.0.0.1:{dripping}"])
+    caller = HttpCall(Guard([f"127.0.0.1:{dripping}"]))
     outcome = await caller.run(context(url=f"http://127.0.0.1:{dripping}/", timeoutMs=200))
 
     assert (outcome.error_type, outcome.message) == ("HttpTimeout", "no answer within 200 ms")

@@ -17,6 +17,7 @@ from taskservice.config.kinds import (
     MYSQL_URL,
     PORT,
     PORT_OR_ANY,
+    PORTS,
     PROGRAMS,
     QUEUES,
     REDIS_URL,
@@ -151,7 +152,14 @@ _TASKS = (
         "app.task.http.allow",
         (),
         HOST_PORTS,
-        "internal addresses that the `http` handler may call although its guard denies such",
+        "internal addresses that the `http` handler may call although its guard denies such; this service's own Redis and"
+        " database stay denied",
+    ),
+    Setting(
+        "app.task.http.ports",
+        (),
+        PORTS,
+        "ports that the `http` handler may call, e.g. `80,443`, beside those of `app.task.http.allow`; empty = any",
     ),
     Setting("app.task.tenant.queues", ("default",), QUEUES, "queues that a tenant may use, unless it has its own list"),
     Setting(

@@ -90,6 +90,7 @@ def _worker(values: Effective) -> WorkerSettings:
     return WorkerSettings(
         labels={key: value for key, _, value in (label.partition("=") for label in labels)},
         shell_allow=shell_allow if values.get("app.task.shell.enabled", bool) else None,
+        http_ports=frozenset(int(port) for port in cast("tuple[str, ...]", values.optional("app.task.http.ports"))),
     )
 
 

@@ -100,6 +100,8 @@ class WorkerSettings:
     labels: Mapping[str, str]
     shell_allow: tuple[str, ...] | None
     """Programs that `shell` may run, empty = any; None = there is no such handler."""
+    http_ports: frozenset[int]
+    """Ports that `http` may call beside those of `Settings.http_allow`; empty = any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,8 @@ from taskservice.streams.bundle import RedisStreams
 from taskservice.streams.keys import Keys
 from taskservice.telemetry import HealthServer, RefusedToStartError, process_metrics, run_service
 from taskservice.worker.built_in.handlers import built_in_handlers
+from taskservice.worker.built_in.own_servers import own_servers
+from taskservice.worker.built_in.pinned import Guard
 from taskservice.worker.crew import Crew
 from taskservice.worker.declaring import DeclarationError
 from taskservice.worker.importing import ImportFailedError, import_handlers
@@ -211,8 +213,9 @@ def _checked(settings: Settings, told: Told) -> dict[str, str]:
 
 
 def _registry(settings: Settings, modules: tuple[str, ...]) -> Registry:
+    guard = Guard(settings.http_allow, ports=settings.worker.http_ports, own=own_servers(settings))
     try:
-        registry = Registry(built_in_handlers(settings.http_allow, settings.worker.shell_allow))
+        registry = Registry(built_in_handlers(guard, settings.worker.shell_allow))
         for declaration in import_handlers(modules):
             registry.add(declaration)
     except (ImportFailedError, DeclarationError) as error:

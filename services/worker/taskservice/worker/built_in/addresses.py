@@ -70,3 +70,14 @@ def refusal(address: str) -> str | None:
     if isinstance(ip, IPv6Address) and ip not in GLOBAL_V6:
         return "not assigned"
     return None
+
+
+def is_same(one: str, other: str) -> bool:
+    """Whether two addresses, as a resolver answers them, are one: however they are spelled, v4-mapped or not."""
+    return _plain(one) == _plain(other)
+
+
+def _plain(address: str) -> IPv4Address | IPv6Address:
+    ip = ip_address(address.partition("%")[0])
+    mapped = ip.ipv4_mapped if isinstance(ip, IPv6Address) else None
+    return mapped or ip

@@ -4,19 +4,20 @@ from collections.abc import Sequence
 
 from taskservice.worker.built_in.http import HttpCall
 from taskservice.worker.built_in.noop import noop
+from taskservice.worker.built_in.pinned import Guard
 from taskservice.worker.built_in.shell import Shell
 from taskservice.worker.declaring import Declaration
 
 
-def built_in_handlers(http_allow: Sequence[str], shell_allow: Sequence[str] | None = None) -> list[Declaration]:
+def built_in_handlers(guard: Guard, shell_allow: Sequence[str] | None = None) -> list[Declaration]:
     """Their declarations.
 
-    :param http_allow: `host:port` pairs that `http` may call although the guard would refuse their address.
+    :param guard: decides what `http` may reach.
     :param shell_allow: the programs that `shell` may run, empty = any; None = there is no handler `shell`.
     """
     found = [
         Declaration("noop", noop, "ASYNC"),
-        Declaration("http", HttpCall(http_allow).handler(), "ASYNC", only_there=True),
+        Declaration("http", HttpCall(guard).handler(), "ASYNC", only_there=True),
     ]
     if shell_allow is not None:
         found.append(

@@ -2,13 +2,13 @@
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 import httpx
 import msgspec
 
-from taskservice.worker.built_in.pinned import AddressRefusedError, Guard, Resolve, at_address, resolve
+from taskservice.worker.built_in.pinned import AddressRefusedError, Guard, at_address
 from taskservice.worker.context import TaskContext
 from taskservice.worker.result import TaskResult
 
@@ -41,14 +41,12 @@ class HttpParams(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forb
 class HttpCall:
     """Makes the requests.
 
-    :param allow: `host:port` pairs that may pass the guard.
+    :param guard: decides what may be reached.
     :param transport: what connections are made by; None = real ones, made with the first request.
     """
 
-    def __init__(
-        self, allow: Sequence[str], *, resolver: Resolve = resolve, transport: httpx.AsyncBaseTransport | None = None
-    ) -> None:
-        self._guard = Guard(allow, resolver)
+    def __init__(self, guard: Guard, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        self._guard = guard
         self._transport = transport
         self._made: dict[str, httpx.AsyncBaseTransport] = {}
 
