@@ -1,13 +1,19 @@
 """The pure parts of isolation PROCESS: lines, frames, environment, verdicts."""
 
+import asyncio
+
 import pytest
 
+from taskservice.domain.dispatch import WorkOrder
+from taskservice.worker.context import TaskContext
+from taskservice.worker.log_buffer import LogBuffer
 from taskservice.worker.outcome import Failure, Success
 from taskservice.worker.process import messages as m
 from taskservice.worker.process.attempt_meter import MAX_OUTPUT_BYTES, AttemptMeter
 from taskservice.worker.process.environment import clean_environment
 from taskservice.worker.process.frames import MAX_FRAME_BYTES, BrokenFrameError, FrameBuffer, frame
 from taskservice.worker.process.lines import KEPT_BYTES, LineSplitter
+from taskservice.worker.process.runner import Asking
 from taskservice.worker.process.verdict import crashed, outcome_of
 
 
@@ -105,3 +111,23 @@ def test_an_answer_is_a_success_with_its_json() -> None:
 
     assert isinstance(outcome, Success)
     assert bytes(outcome.result) == b'{"a":1}'
+
+
+def test_a_wish_to_end_that_comes_when_the_loop_of_the_handler_is_closed_harms_nobody() -> None:
+    order = WorkOrder(
+        instance_id="i", tenant_id="t", definition_id="d", definition_version=1, task_name="n", handler="h", attempt=1,
+        fire_time=0, dispatched_at=0,
+    )  # fmt: skip
+    context = TaskContext(order, LogBuffer(lambda: 0))
+    asking = Asking()
+    asking.begin(context)
+
+    async def handler() -> str:
+        with asking.on_loop():
+            return "done"
+
+    answer = asyncio.run(handler())
+    asking.ask()
+
+    assert answer == "done"
+    assert context.cancelled

@@ -15,7 +15,8 @@ import resource
 import socket
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -76,10 +77,16 @@ class Asking:
         with self._lock:
             self._context, self._loop, self._task = context, None, None
 
-    def on_loop(self) -> None:
-        """It runs as the current task of the running loop."""
+    @contextmanager
+    def on_loop(self) -> Iterator[None]:
+        """It runs as the current task of the running loop; afterwards that loop is closed, and must not be touched."""
         with self._lock:
             self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._loop = self._task = None
 
     def end(self) -> None:
         """Nobody is meant any more."""
@@ -158,10 +165,10 @@ class Runner:
             return Failure("CancelledError", "it was asked to end")
 
     async def _on_loop(self, prepared: Prepared, context: TaskContext) -> Success | Failure:
-        self._asking.on_loop()
-        if context.cancelled:
-            raise asyncio.CancelledError
-        return await call_on_loop(prepared, context)
+        with self._asking.on_loop():
+            if context.cancelled:
+                raise asyncio.CancelledError
+            return await call_on_loop(prepared, context)
 
     def _restore(self) -> None:
         if dict(os.environ) != self._environment:
