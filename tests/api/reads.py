@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,18 +15,24 @@ from taskservice.api.ports import (
     CommandRow,
     DefinitionFilter,
     DefinitionRow,
+    DefinitionVersion,
     EventSegment,
+    FireRow,
     InstanceFacts,
     InstanceFilter,
     InstanceRow,
     KeyRecord,
     LogFilter,
     LogRow,
+    OpenRuns,
+    OpenTurn,
     StorageDown,
     TenantRow,
 )
+from taskservice.domain.events import Actor
 from taskservice.domain.logs import LOG_LEVELS
 from taskservice.domain.state import Definition, Instance, InstanceStatus
+from taskservice.domain.tenants import TenantSettings
 from taskservice.storage.archive import ArchivedEvent, pack_events
 
 TENANT = "default"
@@ -60,6 +67,8 @@ class MemoryReads:
     kept_definitions: dict[str, Definition] = field(default_factory=dict)
     kept_instances: dict[str, Instance] = field(default_factory=dict)
     specs: dict[tuple[str, int], Any] = field(default_factory=dict)
+    versions: dict[str, list[DefinitionVersion]] = field(default_factory=dict)
+    kept_settings: dict[str, TenantSettings] = field(default_factory=dict)
     results: dict[str, bytes] = field(default_factory=dict)
     kept_commands: dict[str, CommandRow] = field(default_factory=dict)
     lines: list[LogRow] = field(default_factory=list)
@@ -102,7 +111,12 @@ class MemoryReads:
     async def checkpoint(self, partition: int) -> CheckpointRow:
         await self._ask("checkpoint")
         return CheckpointRow(
-            partition=partition, position=self.position, cursor=self.cursor, epoch=1, stopped_at=self.stopped_at
+            partition=partition,
+            position=self.position,
+            cursor=self.cursor,
+            epoch=1,
+            stopped_at=self.stopped_at,
+            tenants=self.kept_settings,
         )
 
     async def commands(self, ids: Sequence[str]) -> Mapping[str, CommandRow]:
@@ -225,6 +239,60 @@ class MemoryReads:
             if one.tenant_id == tenant_id
         }
 
+    async def definition_versions(self, tenant_id: str, definition_id: str) -> Sequence[DefinitionVersion]:
+        await self._ask("definition_versions")
+        one = self.kept_definitions.get(definition_id)
+        return self.versions.get(definition_id, []) if one is not None and one.tenant_id == tenant_id else []
+
+    async def fires_between(
+        self, tenant_id: str, definition_id: str, first: int, end: int, most: int
+    ) -> Sequence[FireRow]:
+        await self._ask("fires_between")
+        found = [
+            FireRow(
+                fire_time=one.fire_time,
+                origin=one.origin,
+                status=one.status,
+                version=one.definition_version,
+                command_id=one.command_id,
+            )
+            for one in sorted(self.kept_instances.values(), key=lambda one: one.id)
+            if one.tenant_id == tenant_id and one.definition_id == definition_id and first <= one.fire_time < end
+            if one.origin != "MANUAL"
+        ]
+        return found[:most]
+
+    async def last_stop(self, instant: int) -> Actor | None:
+        await self._ask("last_stop")
+        stops = [row for row in self.kept_commands.values() if row.type == "StopScheduler"]
+        before = [row for row in stops if row.submitted_at <= instant and row.status == "ACCEPTED"]
+        return max(before, key=lambda row: row.submitted_at).actor if before else None
+
+    async def open_turns(self, tenant_id: str, definition_id: str) -> Sequence[OpenTurn]:
+        await self._ask("open_turns")
+        found = [
+            one
+            for one in self.kept_instances.values()
+            if one.tenant_id == tenant_id and one.definition_id == definition_id and one.is_open
+        ]
+        found.sort(key=lambda one: (one.created_at, one.id))
+        return [OpenTurn(instance_id=one.id, dispatched=one.entry_position > 0) for one in found]
+
+    async def active_by_queue(self, tenant_id: str) -> Mapping[str, int]:
+        await self._ask("active_by_queue")
+        kept = self.kept_instances.values()
+        return Counter(
+            self.specs[one.definition_id, one.definition_version].queue
+            for one in kept
+            if one.tenant_id == tenant_id and one.is_open and one.entry_position
+        )
+
+    async def open_of_backfill(self, tenant_id: str, command_id: str) -> OpenRuns:
+        await self._ask("open_of_backfill")
+        kept = [one for one in self.kept_instances.values() if one.command_id == command_id and one.is_open]
+        dispatched = sum(one.entry_position > 0 for one in kept if one.tenant_id == tenant_id)
+        return OpenRuns(open=sum(one.tenant_id == tenant_id for one in kept), dispatched=dispatched)
+
     def _row(self, one: Definition) -> DefinitionRow:
         last = self.kept_instances.get(one.last_instance_id)
         return DefinitionRow(definition=one, last_status=None if last is None else last.status)
@@ -251,6 +319,8 @@ class MemoryReads:
             and (wanted.definition_id is None or wanted.definition_id == one.definition_id)
             and (not wanted.statuses or one.status in wanted.statuses)
             and (wanted.origin is None or wanted.origin == one.origin)
+            and (wanted.fire_from is None or wanted.fire_from <= one.fire_time)
+            and (wanted.fire_to is None or one.fire_time < wanted.fire_to)
         ]
 
     def _instance_row(self, one: Instance) -> InstanceRow:

@@ -34,6 +34,7 @@ from taskservice.domain.event_codec import decode_event, encode_event
 from taskservice.domain.evolve import evolve
 from taskservice.domain.state import Journal, State
 from taskservice.domain.status import PartitionStatus, encode_status
+from taskservice.domain.timeline import DefinitionVersion
 from taskservice.domain.workers import HandlerInfo, WorkerInfo, encode_worker
 from taskservice.storage.archive import ArchivedEvent
 from taskservice.streams.batches import Beat
@@ -42,6 +43,7 @@ from taskservice.streams.memory import MemoryServer, MemoryStreams
 
 PREFIX = "/api/v1/tasks"
 __all__ = ["PREFIX", "TENANT", "Leader", "MemoryReads", "Scene", "definition", "key_of", "new_scene", "running"]
+MAKES_VERSION = (e.DefinitionCreated, e.DefinitionUpdated, e.DefinitionEnabled, e.DefinitionDisabled)
 OPEN = ("/api/", "/health/", "/metrics", "/problems", "/schemas", "/docs", "/openapi.json", "/nowhere")
 """Paths that `Scene.call` leaves as they are."""
 QUICK = Patience(looks_ms=(20, 60, 150), read_ms=150)
@@ -140,6 +142,8 @@ class Leader:
         state, reads = self.state, self.reads
         journal = state.journal
         assert journal is not None
+        for _, event in done:
+            self._keep_version(event)
         for one in journal.definitions.values():
             reads.kept_definitions[one.id] = msgspec.structs.replace(one)
             reads.specs[one.id, one.version] = one.spec
@@ -150,6 +154,7 @@ class Leader:
         journal.instances.clear()
         reads.position, reads.cursor = state.position, self._cursor
         reads.stopped_at = state.scheduler.stopped_at
+        reads.kept_settings = dict(state.tenants)
         if done:
             reads.archived.append([(event.ts, entry) for entry, event in done])
         decided = [
@@ -161,6 +166,23 @@ class Leader:
             reads.kept_commands[row.id] = row
         if decided and self.hints:
             await self.streams.decided.publish(msgspec.json.encode([row.id for row in decided]))
+
+    def _keep_version(self, event: Any) -> None:
+        """The row of task_definition_versions that an event makes."""
+        if not isinstance(event, MAKES_VERSION):
+            return
+        kept = self.reads.versions.setdefault(event.definition_id, [])
+        enabled = {e.DefinitionEnabled: True, e.DefinitionDisabled: False}.get(type(event))
+        version = DefinitionVersion(
+            version=getattr(event, "version", 1),
+            spec=getattr(event, "spec", None) or kept[-1].spec,
+            enabled=getattr(event, "enabled", True) if enabled is None else enabled,
+            effective_at=event.effective_at,
+            created_at=event.ts,
+            actor=event.actor,
+        )
+        kept.append(version)
+        self.reads.specs[event.definition_id, version.version] = version.spec
 
     def _command_row(self, position: int, event: Any) -> CommandRow:
         self.outcomes.append(event)

@@ -28,6 +28,9 @@ TABLE: dict[tuple[str, str], tuple[int, ...]] = {
     ("POST", f"{PREFIX}/definitions/{{definition_id}}/enable"): WRITE_ONE,
     ("POST", f"{PREFIX}/definitions/{{definition_id}}/disable"): WRITE_ONE,
     ("POST", f"{PREFIX}/definitions/{{definition_id}}/trigger"): WRITE_ONE,
+    ("GET", f"{PREFIX}/definitions/{{definition_id}}/fires"): READ_ONE,
+    ("POST", f"{PREFIX}/definitions/{{definition_id}}/backfill"): WRITE_ONE,
+    ("POST", f"{PREFIX}/definitions/{{definition_id}}/backfill/{{command_id}}/cancel"): WRITE_ONE,
     ("GET", f"{PREFIX}/instances"): READ,
     ("GET", f"{PREFIX}/instances/{{instance_id}}"): READ_ONE,
     ("POST", f"{PREFIX}/instances/{{instance_id}}/cancel"): WRITE_ONE,
@@ -54,11 +57,13 @@ TABLE: dict[tuple[str, str], tuple[int, ...]] = {
     ("GET", "/schemas/{name}"): OPEN,
     ("GET", "/schemas/events/{event_type}/{schema_version}"): OPEN,
 }
+SPAN = {"from": "2026-11-01T00:00:00Z", "to": "2026-11-02T00:00:00Z"}
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", f"{PREFIX}/definitions"): definition(),
     ("POST", f"{PREFIX}/definitions/preview"): definition(),
     ("PUT", f"{PREFIX}/definitions/{{definition_id}}"): definition(),
     ("PATCH", f"{PREFIX}/definitions/{{definition_id}}"): {"description": "d"},
+    ("POST", f"{PREFIX}/definitions/{{definition_id}}/backfill"): SPAN,
 }
 
 
@@ -85,7 +90,7 @@ def test_every_route_names_who_may_use_it() -> None:
 @pytest.mark.parametrize("caller", CALLERS)
 @pytest.mark.parametrize(("method", "path"), sorted(TABLE))
 async def test_the_role_table(scene: Scene, method: str, path: str, caller: str) -> None:
-    values = await _resources(scene, failed="retry" in path)
+    values = await _resources(scene, failed="retry" in path, backfilled="backfill" in path)
 
     answer = await scene.call(
         method,
@@ -177,16 +182,19 @@ async def test_authentication_survives_the_database_being_down(scene: Scene) -> 
     assert (await scene.call("GET", "/scheduler/status", caller="viewer")).status_code == 200
 
 
-async def _resources(scene: Scene, *, failed: bool) -> dict[str, str]:
+async def _resources(scene: Scene, *, failed: bool, backfilled: bool) -> dict[str, str]:
     made = await scene.create()
     ran = await scene.call("POST", f"/definitions/{made['id']}/trigger")
     instance = ran.json()
     if failed:
         await scene.call("POST", f"/instances/{instance['id']}/cancel")
+    command_id = instance["commandId"]
+    if backfilled:
+        command_id = (await scene.call("POST", f"/definitions/{made['id']}/backfill", json=SPAN)).json()["commandId"]
     return {
         "definition_id": made["id"],
         "instance_id": instance["id"],
-        "command_id": instance["commandId"],
+        "command_id": command_id,
         "code": "not-found",
         "name": "definition",
         "event_type": "InstanceScheduled",

@@ -121,6 +121,11 @@ def test_a_patch_that_is_taken_fits_the_schema(
         ("NoteRequest", {"reason": "r"}, False),
         ("CancelRequest", {"reason": "r"}, True),
         ("CancelRequest", {"note": "r"}, False),
+        ("BackfillRequest", {"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z"}, True),
+        ("BackfillRequest", {"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z", "dryRun": True}, True),
+        ("BackfillRequest", {"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z", "dryRun": 1}, False),
+        ("BackfillRequest", {"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z", "maxConcurrency": 0}, False),
+        ("BackfillRequest", {"from": "2026-01-01T00:00:00Z"}, False),
         ("EmptyRequest", {}, True),
         ("EmptyRequest", {"note": "r"}, False),
         ("PreviewRequest", {"scheduleType": "FIXED_RATE", "intervalMs": 1_000, "count": 100}, True),
@@ -136,6 +141,7 @@ async def test_other_bodies(scene: Any, conformity: Conformity, schema: str, bod
     ran = (await scene.call("POST", f"/definitions/{made['id']}/trigger")).json()
     method, path = {
         "TriggerRequest": ("POST", f"/definitions/{made['id']}/trigger"),
+        "BackfillRequest": ("POST", f"/definitions/{made['id']}/backfill"),
         "NoteRequest": ("POST", f"/definitions/{made['id']}/enable"),
         "CancelRequest": ("POST", f"/instances/{ran['id']}/cancel"),
         "EmptyRequest": ("POST", "/scheduler/start"),

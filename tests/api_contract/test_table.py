@@ -212,7 +212,12 @@ async def test_requests_of_the_document_are_accepted(scene: Scene, document: dic
                 ran = (await scene.call("POST", f"/definitions/{made['id']}/trigger")).json()
                 if operation["operationId"] == "retryInstance":
                     await scene.call("POST", f"/instances/{ran['id']}/cancel")
-                real = path.format(definition_id=made["id"], instance_id=ran["id"])
+                command_id = ran["commandId"]
+                if operation["operationId"] == "cancelBackfill":
+                    span = {"from": "2026-11-01T00:00:00Z", "to": "2026-11-02T00:00:00Z"}
+                    filled = await scene.call("POST", f"/definitions/{made['id']}/backfill", json=span)
+                    command_id = filled.json()["commandId"]
+                real = path.format(definition_id=made["id"], instance_id=ran["id"], command_id=command_id)
 
                 answer = await scene.call(
                     method,

@@ -99,6 +99,13 @@ class Timeline:
                 spans.append(DisabledSpan(term.after, term.until, term.version.actor))
         return [span for span in spans if span.after + 1 < end and (span.until is None or span.until >= first)]
 
+    def grid_start_of(self, version: int) -> int:
+        """Where the grid of a FIXED_RATE began under this version.
+
+        :raises KeyError: there is no such version.
+        """
+        return {term.version.version: term.grid_start for term in self._terms}[version]
+
     def named_delay(self, first: int, end: int) -> bool:
         """Whether a FIXED_DELAY governed a part of [first, end)."""
         return any(

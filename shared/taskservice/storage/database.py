@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-import aiomysql
 import pymysql
 from pymysql.constants import FIELD_TYPE
 
 from taskservice.storage.errors import Conflict, Refused, StorageError, Unavailable
 from taskservice.storage.literals import Value
 from taskservice.storage.statements import filled
+from taskservice.storage.tls import connect, tls_of
 
 Row = tuple[Any, ...]
 
@@ -129,7 +129,8 @@ def sort_error(error: BaseException) -> StorageError | None:
 class Database:
     """A pool of connections to one database. Made by `open_database`, which does not connect yet.
 
-    :param url: `mysql://user:password@host:port/database`.
+    :param url: `mysql://user:password@host:port/database`, with `?tls=true` for TLS.
+    :raises OSError: a file of authorities can't be used.
     """
 
     def __init__(self, url: str, *, limits: Limits, connections: int) -> None:
@@ -146,6 +147,7 @@ class Database:
             "connect_timeout": limits.connect_s,
             "init_command": _SESSION.format(wait_timeout=limits.idle_s),
         }
+        self._tls = tls_of(parts.query)
         self._limits = limits
         self._slots = asyncio.Semaphore(connections)
         self._free: list[Connection] = []
@@ -159,7 +161,7 @@ class Database:
         """
         try:
             async with asyncio.timeout(self._limits.connect_s):
-                raw = await aiomysql.connect(**self._target)
+                raw = await connect(self._tls, **self._target)
         except (TimeoutError, pymysql.err.Error, OSError, asyncio.IncompleteReadError, RuntimeError) as error:
             # RuntimeError: the peer was gone before aiomysql could ask the transport for its socket
             sorted_error = sort_error(error)
@@ -225,6 +227,7 @@ class Database:
 def open_database(url: str, *, limits: Limits | None = None, connections: int = 8) -> Database:
     """A pool of at most `connections`; connects when it is first asked.
 
-    :param url: `mysql://user:password@host:port/database`.
+    :param url: `mysql://user:password@host:port/database`, with `?tls=true` for TLS.
+    :raises OSError: a file of authorities can't be used.
     """
     return Database(url, limits=limits or Limits(), connections=connections)

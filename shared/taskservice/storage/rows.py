@@ -129,6 +129,13 @@ class OpenTurn(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     dispatched: bool
 
 
+class OpenRuns(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """How many instances are open, and of how many of them an attempt is in a stream or runs."""
+
+    open: int
+    dispatched: int
+
+
 class LogRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One line that a handler logged."""
 

@@ -7,6 +7,7 @@ from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.router import Router
 
 from taskservice.api.auth import Access, authenticate, authorize
+from taskservice.api.backfills.routes import backfill_definition, cancel_backfill
 from taskservice.api.commands.routes import get_command, list_commands
 from taskservice.api.definitions.preview import preview
 from taskservice.api.definitions.reads import get_definition, list_definitions
@@ -21,6 +22,7 @@ from taskservice.api.definitions.writes import (
 )
 from taskservice.api.events.routes import list_events, list_instance_events
 from taskservice.api.failing import HANDLERS
+from taskservice.api.fires.routes import list_fires
 from taskservice.api.instances.logs import list_logs
 from taskservice.api.instances.routes import get_instance, list_instances
 from taskservice.api.instances.writes import cancel_instance, retry_instance
@@ -48,6 +50,9 @@ TENANT_ROUTES: tuple[HTTPRouteHandler, ...] = (
     enable_definition,
     disable_definition,
     trigger_definition,
+    backfill_definition,
+    cancel_backfill,
+    list_fires,
     list_instances,
     get_instance,
     cancel_instance,

@@ -25,6 +25,7 @@ from taskservice.storage.rows import (
     KeyRecord,
     LogFilter,
     LogRow,
+    OpenRuns,
     OpenTurn,
     TenantRow,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "KeyRecord",
     "LogFilter",
     "LogRow",
+    "OpenRuns",
     "OpenTurn",
     "ReadModel",
     "StorageDown",
@@ -159,6 +161,6 @@ class ReadModel(Protocol):
         """How many attempts of the tenant are dispatched, by queue."""
         ...
 
-    async def active_of_backfill(self, tenant_id: str, command_id: str) -> int:
-        """How many attempts of a backfill are dispatched."""
+    async def open_of_backfill(self, tenant_id: str, command_id: str) -> OpenRuns:
+        """What is open of a backfill."""
         ...

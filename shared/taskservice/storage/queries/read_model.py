@@ -24,6 +24,7 @@ from taskservice.storage.rows import (
     KeyRecord,
     LogFilter,
     LogRow,
+    OpenRuns,
     OpenTurn,
     TenantRow,
 )
@@ -147,6 +148,6 @@ class ReadModel:
         """How many attempts of the tenant are dispatched, by queue."""
         return await waiting.active_by_queue(self._database, tenant_id)
 
-    async def active_of_backfill(self, tenant_id: str, command_id: str) -> int:
-        """How many attempts of a backfill are dispatched."""
-        return await waiting.active_of_backfill(self._database, tenant_id, command_id)
+    async def open_of_backfill(self, tenant_id: str, command_id: str) -> OpenRuns:
+        """What is open of a backfill."""
+        return await waiting.open_of_backfill(self._database, tenant_id, command_id)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from taskservice.storage.database import Database
 from taskservice.storage.literals import Value
-from taskservice.storage.rows import OpenTurn
+from taskservice.storage.rows import OpenRuns, OpenTurn
 from taskservice.storage.statements import statement
 
 MOST_TURNS = 2_000
@@ -23,7 +23,8 @@ async def active_by_queue(database: Database, tenant_id: str) -> Mapping[str, in
     return {row[0]: int(row[1]) for row in rows}
 
 
-async def active_of_backfill(database: Database, tenant_id: str, command_id: str) -> int:
-    """How many attempts of a backfill are dispatched."""
+async def open_of_backfill(database: Database, tenant_id: str, command_id: str) -> OpenRuns:
+    """What is open of a backfill."""
     values = {"tenant_id": tenant_id, "command_id": command_id}
-    return int((await database.fetch(statement("count_active_of_backfill"), values))[0][0])
+    row = (await database.fetch(statement("count_open_of_backfill"), values))[0]
+    return OpenRuns(open=int(row[0]), dispatched=int(row[1]))

@@ -7,6 +7,7 @@ from litestar import Response, get
 from litestar.params import FromPath
 
 from taskservice.api.auth import Access
+from taskservice.api.definitions.as_of import row_as_of
 from taskservice.api.definitions.describing import describe, describe_all, etag
 from taskservice.api.definitions.views import DefinitionView
 from taskservice.api.parts import ApiRequest
@@ -60,7 +61,12 @@ async def list_definitions(request: ApiRequest) -> Response[DefinitionPage]:
 
 @get("/definitions/{definition_id:str}", access=Access.VIEWER, operation_id="getDefinition", summary="One definition")
 async def get_definition(request: ApiRequest, definition_id: FromPath[str]) -> Response[DefinitionView]:
-    """With its version as `ETag`."""
-    reading = await begin_read(request, Query(request.query_params.multi_items()))
-    row = await request.parts.definition(request.tenant_id, definition_id)
+    """With its version as `ETag`; `asOf`: as it was then."""
+    query = Query(request.query_params.multi_items())
+    instant = query.instant("asOf")
+    reading = await begin_read(request, query)
+    if instant is None:
+        row = await request.parts.definition(request.tenant_id, definition_id)
+    else:
+        row = await row_as_of(request, definition_id, instant)
     return Response(await describe(request, row), headers={**reading.headers, "ETag": etag(row)})

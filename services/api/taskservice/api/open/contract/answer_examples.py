@@ -169,6 +169,49 @@ PREVIEW: dict[str, Any] = {
 }
 
 
+LEDGER: dict[str, Any] = {
+    "items": [
+        {
+            "fireTime": "2026-11-24T09:00:00.000Z",
+            "outcome": "SKIPPED",
+            "reason": "OVERLAP",
+            "until": None,
+            "count": None,
+            "taskInstanceId": None,
+            "blockedBy": _INSTANCE_ID,
+            "actor": None,
+            "definitionVersion": 3,
+            "position": 61,
+            "decidedAt": "2026-11-24T09:00:00.002Z",
+            "silence": None,
+        }
+    ],
+    "ranges": [
+        {"from": "2026-11-23T20:00:00.000Z", "to": "2026-11-24T06:00:00.000Z", "reason": "DISABLED", "actor": _ACTOR}
+    ],
+    "nextCursor": None,
+}
+BACKFILL: dict[str, Any] = {
+    "commandId": _COMMAND_ID,
+    "taskDefinitionId": _DEFINITION_ID,
+    "dryRun": False,
+    "maxConcurrency": 2,
+    "count": 1,
+    "ranBefore": 5,
+    "firstFireTime": "2026-11-23T03:00:00.000Z",
+    "lastFireTime": "2026-11-23T03:00:00.000Z",
+    "versions": [
+        {
+            "definitionVersion": 3,
+            "count": 1,
+            "firstFireTime": "2026-11-23T03:00:00.000Z",
+            "lastFireTime": "2026-11-23T03:00:00.000Z",
+        }
+    ],
+    "samples": [{"fireTime": "2026-11-23T03:00:00.000Z", "definitionVersion": 3}],
+}
+
+
 def _page(*items: Any) -> dict[str, Any]:
     return {"items": list(items), "nextCursor": None}
 
@@ -183,6 +226,9 @@ ANSWERS: Mapping[str, Any] = {
     "Definition": DEFINITION,
     "DefinitionPage": {**_page(DEFINITION), "count": {"value": 1, "exact": True}},
     "PreviewPage": PREVIEW,
+    "LedgerPage": LEDGER,
+    "Backfill": BACKFILL,
+    "CancelledBackfill": {"commandId": _COMMAND_ID, "taskDefinitionId": _DEFINITION_ID, "open": 1},
     "InstanceDetail": {**INSTANCE, "attempts": [ATTEMPT]},
     "InstancePage": _page(INSTANCE),
     "TriggeredPage": _page({"id": _INSTANCE_ID, "status": "PENDING"}),

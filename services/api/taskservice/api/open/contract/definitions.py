@@ -105,8 +105,12 @@ OPERATIONS = (
         id="getDefinition",
         tag="definitions",
         summary="Read a definition",
-        description="With its version as `ETag`.",
-        parameters=(p.MIN_POSITION,),
+        description=(
+            "With its version as `ETag`. With `asOf` as it was then: the version that was the latest, also of a "
+            "definition that has been deleted since; a 404 before it was created and from its deletion on. "
+            "`nextFireAt` is then counted from that time, and `lastStatus` is null."
+        ),
+        parameters=(p.instant("asOf", "As it was at this time."), p.MIN_POSITION),
         answers=(json_answer(200, "The definition.", DefinitionView, "ETag", *READING),),
         problems=(*READS, "not-found"),
     ),

@@ -7,7 +7,7 @@ from typing import Any
 from litestar.handlers import HTTPRouteHandler
 
 from taskservice.api.auth import Access
-from taskservice.api.open.contract import definitions, events, instances, scheduler, service
+from taskservice.api.open.contract import definitions, events, fires, instances, scheduler, service
 from taskservice.api.open.contract.answer_examples import ANSWERS
 from taskservice.api.open.contract.headers import EVERYWHERE, HEADERS, OPTIONAL
 from taskservice.api.open.contract.operation import Answer, Body, Json, Operation, Parameter
@@ -22,6 +22,7 @@ OPERATIONS: Mapping[str, Operation] = {
     one.id: one
     for table in (
         definitions.OPERATIONS,
+        fires.OPERATIONS,
         instances.OPERATIONS,
         events.OPERATIONS,
         scheduler.OPERATIONS,

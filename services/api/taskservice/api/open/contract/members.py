@@ -82,6 +82,56 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "errorMessage": "Its error; of all but the latest attempt the first 1,000 characters.",
     },
     "Actor": {"type": "`api_key`, `user` or `system`.", "id": "Id of the key or user."},
+    "LedgerEntry": {
+        "fireTime": "The nominal instant, or the first of several.",
+        "outcome": "What became of it.",
+        "reason": "Why it was skipped.",
+        "until": "The last of several instants; null when there is one.",
+        "count": "How many instants it stands for; null when there is one.",
+        "taskInstanceId": "The instance that it ran as.",
+        "blockedBy": "The instance that was active (OVERLAP).",
+        "actor": "Who had stopped the scheduler (SCHEDULER_STOPPED).",
+        "definitionVersion": "The version in force.",
+        "position": "Position of the decision in the event log; null before it is made.",
+        "decidedAt": "When it was decided; null before.",
+        "silence": "The last span without a leader before the decision (MISFIRE); null when somebody led.",
+    },
+    "Silence": {"beginAt": "The last decision before it.", "endAt": "When the next leader took over."},
+    "DisabledSpan": {
+        "from": "Instants after this were not due.",
+        "to": "Instants after this are due again; null while it lasts.",
+        "reason": "Why none was due.",
+        "actor": "Who disabled it.",
+    },
+    "LedgerPage": {
+        "items": "Entries by instant.",
+        "ranges": "Spans without due instants in the whole range, on every page.",
+        "nextCursor": _NEXT,
+    },
+    "Backfill": {
+        "commandId": "Names the backfill: the `commandId` of its runs; null with `dryRun`.",
+        "taskDefinitionId": "Its definition.",
+        "dryRun": "Whether it started nothing.",
+        "maxConcurrency": "How many of its runs may be dispatched at once.",
+        "count": "How many runs it starts.",
+        "ranBefore": "How many instants of the range ran otherwise.",
+        "firstFireTime": "The first instant that it runs.",
+        "lastFireTime": "The last one.",
+        "versions": "The same by version.",
+        "samples": "The first 20.",
+    },
+    "BackfillVersion": {
+        "definitionVersion": "The version.",
+        "count": "How many runs start under it.",
+        "firstFireTime": "The first instant of them.",
+        "lastFireTime": "The last one.",
+    },
+    "BackfillFire": {"fireTime": "A nominal instant.", "definitionVersion": "The version in force at it."},
+    "CancelledBackfill": {
+        "commandId": "Names the backfill.",
+        "taskDefinitionId": "Its definition.",
+        "open": "How many of its runs have not ended yet.",
+    },
     "Triggered": {"id": "The instance.", "status": "Its status now."},
     "TriggeredPage": {"items": "The instances, in the order of the batch.", "nextCursor": "Always null."},
     "Log": {
@@ -201,10 +251,14 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
     },
 }
 
+_TIME = {"type": "string", "format": "date-time"}
 _CODES = {"type": "string", "enum": sorted(PROBLEMS)}
 EXTRA: Mapping[str, Mapping[str, Any]] = {
     "Waiting.reason": {"type": "string", "enum": list(get_args(Reason))},
     "Waiting.until": {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "null"}]},
+    "LedgerEntry.until": {"anyOf": [dict(_TIME), {"type": "null"}]},
+    "DisabledSpan.from": _TIME,
+    "DisabledSpan.to": {"anyOf": [dict(_TIME), {"type": "null"}]},
     "Warning.code": {"type": "string", "enum": list(get_args(WarningCode))},
     "Definition.status": {"type": "string", "enum": ["ENABLED", "DISABLED"]},
     "Fire.localTime": {"type": "string", "format": "date-time"},

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from taskservice.api.backfills.asked import MOST_AT_ONCE
 from taskservice.api.definitions.preview import DEFAULT_COUNT, MAX_COUNT, STAND_INS
 from taskservice.api.definitions.triggering import MAX_ITEMS, MAX_NOTE
 from taskservice.api.instances.writes import MAX_REASON
@@ -96,6 +97,33 @@ def trigger() -> Json:
     }
 
 
+def backfill() -> Json:
+    """The body of a backfill."""
+    instant = {"type": "string", "format": "date-time"}
+    return {
+        "type": "object",
+        "description": "The instants in [`from`, `to`).",
+        "properties": {
+            "from": {**instant, "description": "The first instant that may run."},
+            "to": {**instant, "description": "Instants before this; later than `from`."},
+            "maxConcurrency": {
+                "type": ["integer", "null"],
+                "minimum": 1,
+                "maximum": MOST_AT_ONCE,
+                "description": "How many of its runs may be dispatched at once; null: no limit of its own.",
+            },
+            "dryRun": {
+                "type": ["boolean", "null"],
+                "default": False,
+                "description": "Say what it would start, and start nothing.",
+            },
+            "note": _text("Why; kept with the command.", MAX_NOTE),
+        },
+        "required": ["from", "to"],
+        "additionalProperties": False,
+    }
+
+
 def note() -> Json:
     """The body of enable and disable."""
     return {
@@ -124,6 +152,7 @@ REQUESTS: Mapping[str, Callable[[], Json]] = {
     "DefinitionPatch": definition_patch,
     "PreviewRequest": preview,
     "TriggerRequest": trigger,
+    "BackfillRequest": backfill,
     "NoteRequest": note,
     "CancelRequest": cancel,
     "EmptyRequest": nothing,
