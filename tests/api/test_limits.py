@@ -3,7 +3,7 @@
 import pytest
 from tests.api.scene import Scene, definition
 
-from taskservice.api.rates import MOST_BUCKETS, Buckets, Rate
+from taskservice.api.rates import KEPT_IN_A_FLOOD, MOST_BUCKETS, Buckets, Rate
 
 INSTANCE = "01a2090d-8c49-7234-bfb3-1d02b7648ea9"
 
@@ -51,6 +51,16 @@ def test_a_flood_of_names_keeps_memory_bounded_and_forgets_the_full_first() -> N
     assert len(buckets._buckets) <= MOST_BUCKETS
     assert "early" not in buckets._buckets
     assert buckets.take(f"n{MOST_BUCKETS * 2 - 1}", 1, 5_000) > 0
+
+
+def test_in_a_flood_of_names_not_every_one_pays_for_a_look_at_all_of_them() -> None:
+    buckets = Buckets(Rate(per_s=1, burst=1))
+    for number in range(MOST_BUCKETS + 1):
+        buckets.take(f"n{number}", 1, 0)
+
+    assert len(buckets._buckets) == KEPT_IN_A_FLOOD + 1
+    assert buckets.take(f"n{MOST_BUCKETS - 1}", 1, 0) > 0, "the newest are still known"
+    assert buckets.take("n0", 1, 0) == 0, "the oldest begins anew"
 
 
 async def test_a_tenant_that_writes_too_fast_is_told_when_to_come_back(scene: Scene) -> None:

@@ -1,11 +1,14 @@
 """How often something may be done: token buckets, one for each tenant or source address. Pure arithmetic."""
 
+from itertools import islice
 from typing import Final
 
 import msgspec
 
 MOST_BUCKETS: Final = 10_000
 """More names than that, and those that are full again are forgotten."""
+KEPT_IN_A_FLOOD: Final = MOST_BUCKETS * 3 // 4
+"""Of more names than that none of which is full: the look at all of them is paid once for many new ones."""
 
 
 class Rate(msgspec.Struct, frozen=True, gc=False):
@@ -43,7 +46,7 @@ class Buckets:
         bucket = self._buckets.get(name)
         if bucket is None:
             if len(self._buckets) >= MOST_BUCKETS:
-                self._forget_full(now_ms)
+                self._make_room(now_ms)
             bucket = self._buckets[name] = _Bucket(rate.burst, now_ms)
         bucket.tokens = min(rate.burst, bucket.tokens + (now_ms - bucket.at_ms) * rate.per_s / 1000)
         bucket.at_ms = now_ms
@@ -53,11 +56,12 @@ class Buckets:
             return 0
         return int(missing * 1000 / rate.per_s) + 1
 
-    def _forget_full(self, now_ms: float) -> None:
+    def _make_room(self, now_ms: float) -> None:
+        """Forget who is full again, and in a flood of names the oldest as well: they begin anew."""
         rate = self._rate
         full_after_ms = rate.burst * 1000 / rate.per_s
         self._buckets = {
             name: bucket for name, bucket in self._buckets.items() if now_ms - bucket.at_ms < full_after_ms
         }
-        while len(self._buckets) >= MOST_BUCKETS:  # a flood of names: the oldest begins anew
-            del self._buckets[next(iter(self._buckets))]
+        for name in list(islice(self._buckets, max(0, len(self._buckets) - KEPT_IN_A_FLOOD))):
+            del self._buckets[name]
