@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import httpx
 import msgspec
@@ -224,6 +224,27 @@ async def test_no_answer_and_a_strange_answer_are_told_apart_from_refusals() -> 
         with pytest.raises(UnreachableError, match="does not answer"):
             await client.definitions()
         assert not await client.is_ready()
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda client: client.definition("d"),
+        lambda client: client.definitions(),
+        lambda client: client.create_definition({}),
+        lambda client: client.instance("i"),
+        lambda client: client.scheduler_status(),
+    ],
+    ids=["definition", "definitions", "create", "instance", "status"],
+)
+async def test_json_of_another_shape_is_a_strange_answer_too(ask: Callable[[Client], Awaitable[object]]) -> None:
+    def strange(request: httpx.Request) -> httpx.Response:
+        del request
+        return httpx.Response(200, json={"items": [{"id": 5}], "id": 5})
+
+    async with Client("http://api", "", transport=httpx.MockTransport(strange)) as client:
+        with pytest.raises(UnreachableError, match="something else"):
+            await ask(client)
 
 
 async def test_every_route_has_a_method(scene: Scene) -> None:

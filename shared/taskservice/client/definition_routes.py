@@ -19,9 +19,10 @@ class DefinitionRoutes(Routes):
 
         :param filters: by the contract's names: `q key status scheduleType taskHandler queue owner label`, `count=True`.
         """
-        parameters = listing(filters, cursor, limit)
-        raw = await self._transport.read("/definitions", Page[dict[str, Any]], parameters)
-        return Page(items=tuple(map(_definition, raw.items)), next_cursor=raw.next_cursor, count=raw.count)
+        answer = await self._transport.get("/definitions", listing(filters, cursor, limit))
+        page, raw = decoded(answer, Page[Definition]), decoded(answer, Page[dict[str, Any]])
+        items = tuple(map(_with_members, page.items, raw.items))
+        return Page(items=items, next_cursor=page.next_cursor, count=page.count)
 
     async def all_definitions(self, *, page_size: int = LARGEST_PAGE, **filters: Any) -> AsyncIterator[Definition]:
         """Every definition that the filters match, page by page."""
@@ -115,8 +116,8 @@ def _noted(body: dict[str, Any], note: str) -> dict[str, Any]:
 
 
 def _read(answer: httpx.Response) -> Definition:
-    return _definition(decoded(answer, dict[str, Any]))
+    return _with_members(decoded(answer, Definition), decoded(answer, dict[str, Any]))
 
 
-def _definition(members: dict[str, Any]) -> Definition:
-    return msgspec.structs.replace(msgspec.convert(members, Definition), members=members)
+def _with_members(definition: Definition, members: dict[str, Any]) -> Definition:
+    return msgspec.structs.replace(definition, members=members)
