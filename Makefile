@@ -14,7 +14,7 @@ GET_REAL_MYSQL ?= ../shared/tools/get-real-mysql
 MYSQL_TESTS := $(wildcard $(addprefix tests/,storage projector lease localstack integration deploy))
 
 .DEFAULT_GOAL := help
-.PHONY: help venv up test contract simulate test-mysql check audit lock fresh-check clean
+.PHONY: help venv up test contract simulate mutants-time test-mysql check audit lock fresh-check clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ contract: $(STAMP) ## requests made from the OpenAPI document against a stack: m
 
 simulate: $(STAMP) ## the core on a virtual clock, checked: make simulate SEEDS=2000, or one history in full: make simulate SEED=17
 	@$(BIN)/python -m tests.simulation.run $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
+
+mutants-time: $(STAMP) ## plant bugs of time into a copy of the core: the simulation must find each by an invariant's name
+	@$(BIN)/python -m tests.simulation.mutants.hunt
 
 check: $(STAMP) ## format, lint, types, import contracts, image and compose, and tidiness
 	@echo "==> ruff format" && $(BIN)/ruff format --check .

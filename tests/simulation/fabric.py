@@ -19,6 +19,9 @@ from taskservice.domain.event_codec import UnknownEvent, decode_event
 from taskservice.domain.evolve import evolve, fold_cursor
 from taskservice.domain.state import State
 
+MOST_EVENTS = 6_000
+"""A history that grows beyond this is broken: it ends, and is checked as far as it came."""
+
 
 @dataclass(frozen=True)
 class Logged:
@@ -71,6 +74,11 @@ class Fabric:
     trace: Callable[[str], None] | None = None
     _batches: int = 0
     _sequence: int = 0
+
+    @property
+    def overgrown(self) -> bool:
+        """Whether the log is longer than any sound history's."""
+        return len(self.log) > MOST_EVENTS
 
     def submit(
         self, command: AnyCommand | None = None, reports: tuple[r.AnyReport, ...] = (), worker: str = ""

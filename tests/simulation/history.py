@@ -15,8 +15,6 @@ from taskservice.domain.events import DecisionSettings
 
 LASTS_MS = 100 * SECOND
 SURVEY_MS = SECOND
-MOST_EVENTS = 6_000
-"""A history that grows beyond this is broken: it ends, and is checked as far as it came."""
 QUIESCE_MS = 240 * SECOND
 
 
@@ -130,10 +128,15 @@ class History:
         if not self._vacant:
             self._vacant = True
             self.absences.append(Absence(self.time.now))
-            self.time.after(for_ms, self._lead)
+            back_at = self.time.now + for_ms
+            if self.chance.random() < 0.3:  # at a full second: what is late is late by as much as a window allows
+                back_at += -back_at % SECOND
+            self.time.at(back_at, self._lead)
 
     def _lead(self) -> None:
         self._vacant = False
+        if not self._grows_soundly():
+            return
         for absence in self.absences:
             absence.ended = self.time.now if absence.ended is None else absence.ended
         skew = self.chance.choice((0, 0, 0, -200, 200))
@@ -228,7 +231,7 @@ class History:
         self.quiet = self._grows_soundly()
 
     def _grows_soundly(self) -> bool:
-        return len(self.fabric.log) < MOST_EVENTS
+        return not self.fabric.overgrown
 
     def _say(self, what: str) -> None:
         if self.trace is not None:

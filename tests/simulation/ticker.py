@@ -127,7 +127,10 @@ class Ticker:
     def _on_time(self, instant: int) -> None:
         if self.alive and self._wakes_at == instant:
             self._wakes_at = None
-            self.decide()
+            if self.fabric.overgrown:
+                self.die()
+            else:
+                self.decide()
 
     def _sleep(self, *, more: bool) -> None:
         if more or self.arbiter.deferred or self._next < self._read_at_takeover:
