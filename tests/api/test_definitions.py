@@ -1,6 +1,10 @@
 """Definitions over HTTP: every verb, versions, what the answers hold."""
 
+import asyncio
+
 from tests.api.scene import Scene, definition
+
+from taskservice.api.parts import Patience
 
 
 async def test_the_definition_of_the_first_design_is_taken_unchanged(scene: Scene) -> None:
@@ -63,6 +67,34 @@ async def test_patch_merges_and_null_takes_a_member_away(scene: Scene) -> None:
     now = answer.json()
     assert answer.status_code == 200
     assert (now["labels"], now["timeoutMs"], now["owner"]) == ({"b": "2", "c": "3"}, None, "me")
+
+
+async def test_patches_that_meet_without_if_match_are_all_applied(scene: Scene) -> None:
+    made = await scene.create()
+    path = f"/definitions/{made['id']}"
+    scene.parts.patience = Patience()
+
+    answers = await asyncio.gather(
+        *(scene.call("PATCH", path, json={"labels": {f"l{number}": "x"}}) for number in range(12))
+    )
+
+    assert [answer.status_code for answer in answers] == [200] * 12
+    assert sorted(answer.json()["version"] for answer in answers) == list(range(2, 14))
+    read = await scene.call("GET", path)
+    assert read.json()["labels"] == {f"l{number}": "x" for number in range(12)}
+
+
+async def test_a_patch_does_not_take_the_key_away(scene: Scene) -> None:
+    keyed = await scene.create(key="a/b")
+    keyless = await scene.create()
+
+    refused = await scene.call("PATCH", f"/definitions/{keyed['id']}", json={"key": None})
+    same = await scene.call("PATCH", f"/definitions/{keyed['id']}", json={"key": "a/b"})
+    none = await scene.call("PATCH", f"/definitions/{keyless['id']}", json={"key": None})
+
+    assert refused.status_code == 422
+    assert [(fault["pointer"], fault["code"]) for fault in refused.json()["errors"]] == [("#/key", "immutable")]
+    assert (same.status_code, none.status_code) == (200, 200)
 
 
 async def test_if_match_guards_put_patch_and_delete(scene: Scene) -> None:

@@ -29,9 +29,6 @@ from taskservice.domain.definition.view import patched
 from taskservice.domain.ids import is_uuid
 
 MAX_NOTE = 500
-PATCH_ATTEMPTS = 5
-"""A PATCH without `If-Match` that loses a race is applied to what the winner left, so many times."""
-
 Answer = Response[DefinitionView] | Response[CommandView]
 
 
@@ -63,21 +60,27 @@ async def replace_definition(request: ApiRequest, definition_id: FromPath[str]) 
 
 @patch("/definitions/{definition_id:str}", access=Access.OPERATOR, operation_id="patchDefinition", summary="Change")
 async def patch_definition(request: ApiRequest, definition_id: FromPath[str]) -> Answer:
-    """RFC 7396 on the current version."""
+    """RFC 7396 on the current version.
+
+    Without `If-Match`, one that loses a race is applied to what the winner left, for as long as a write waits.
+    """
     no_parameters(request)
     members = await json_object(request, media_types=MERGE_PATCH)
-    for attempt in range(1, PATCH_ATTEMPTS + 1):
+    clock = request.parts.clock
+    until = clock.monotonic_ms() + request.parts.patience.looks_ms[-1]
+    while True:
         row = await request.parts.definition(request.tenant_id, definition_id)
         wanted = expected_version(request.headers.get("if-match"), row.definition.version)
+        if members.get("key", row.definition.spec.key) != row.definition.spec.key:
+            raise _key_is_immutable()
         valid = checked(request, patched(row.definition.spec, members), "replace")
         _may_own(request, valid.spec)
         command = _update(request, definition_id, row, valid, wanted or row.definition.version)
         try:
             return await _answer(request, command)
         except ProblemError as problem:
-            if problem.code != "version-mismatch" or wanted is not None or attempt == PATCH_ATTEMPTS:
+            if problem.code != "version-mismatch" or wanted is not None or clock.monotonic_ms() >= until:
                 raise
-    raise AssertionError  # the loop ends by return or raise
 
 
 @delete(
@@ -140,8 +143,7 @@ def _update(
     request: ApiRequest, definition_id: str, row: DefinitionRow | None, valid: ValidDefinition, expected: int | None
 ) -> UpdateDefinition:
     if row is not None and valid.key_given and valid.spec.key != row.definition.spec.key:
-        detail = "key is immutable: leave it out, or send it as it is."
-        raise validation_failed(FieldError(pointer="#/key", code="immutable", detail=detail))
+        raise _key_is_immutable()
     return UpdateDefinition(
         **asking(request),
         definition_id=definition_id,
@@ -149,6 +151,11 @@ def _update(
         enabled=valid.enabled,
         expected_version=expected,
     )
+
+
+def _key_is_immutable() -> ProblemError:
+    detail = "key is immutable: leave it out, or send it as it is."
+    return validation_failed(FieldError(pointer="#/key", code="immutable", detail=detail))
 
 
 def _may_own(request: ApiRequest, spec: DefinitionSpec) -> None:
