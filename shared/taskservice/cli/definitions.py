@@ -9,6 +9,8 @@ import msgspec
 
 from taskservice.cli.apply import apply_entries, read_entries
 from taskservice.cli.asking import Asking, asks_service
+from taskservice.cli.backfills import backfill
+from taskservice.cli.backfills import cancel as cancel_backfill
 from taskservice.cli.completing import definition_argument
 from taskservice.cli.confirming import confirm, yes_option
 from taskservice.cli.examples import examples
@@ -190,6 +192,10 @@ async def delete(ask: Asking, definition: str, *, cancel_running: bool, yes: boo
         ask.out.json({"id": found.id, "deleted": True})
     else:
         ask.out.line(f"deleted   {found.id}  {found.task_name}")
+
+
+command.add_command(backfill)
+command.add_command(cancel_backfill)
 
 
 def json_of(text: str, option: str) -> Any:

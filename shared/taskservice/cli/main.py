@@ -36,6 +36,7 @@ COMMANDS: Mapping[str, Entry] = MappingProxyType(
         "definitions": Entry("taskservice.cli.definitions:command", "what is to be run: apply, list, trigger, …"),
         "instances": Entry("taskservice.cli.instances:command", "runs: list, show, cancel, retry, logs"),
         "events": Entry("taskservice.cli.events:command", "what was decided, as it is decided"),
+        "explain": Entry("taskservice.cli.explain:command", "why it ran, and why it did not"),
         "workers": Entry("taskservice.cli.workers:command", "who can run something now"),
         "scheduler": Entry("taskservice.cli.scheduler:command", "its status; stop, start, restart it"),
         "cron": Entry("taskservice.cli.cron:command", "the next fires of a cron expression"),

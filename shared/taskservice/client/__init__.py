@@ -16,12 +16,14 @@ problem. What may be sent again is, under idempotency keys; a 202 is waited for.
 from taskservice.client.client import Client
 from taskservice.client.errors import ApiError, ClientError, StillPendingError, UnreachableError
 from taskservice.client.values import (
+    Backfill,
     Command,
     Definition,
     Event,
     EventPage,
     FieldError,
     Instance,
+    LedgerEntry,
     LogLine,
     Page,
     Preview,
@@ -33,6 +35,7 @@ from taskservice.client.values import (
 
 __all__ = [
     "ApiError",
+    "Backfill",
     "Client",
     "ClientError",
     "Command",
@@ -41,6 +44,7 @@ __all__ = [
     "EventPage",
     "FieldError",
     "Instance",
+    "LedgerEntry",
     "LogLine",
     "Page",
     "Preview",

@@ -7,6 +7,7 @@ import httpx
 
 from taskservice.client.definition_routes import DefinitionRoutes
 from taskservice.client.event_routes import EventRoutes
+from taskservice.client.fire_routes import FireRoutes
 from taskservice.client.instance_routes import InstanceRoutes
 from taskservice.client.service_routes import ServiceRoutes
 from taskservice.client.transport import Transport
@@ -16,7 +17,7 @@ TIMEOUT_S: Final = 15.0
 PATIENCE_S: Final = 30.0
 
 
-class Client(DefinitionRoutes, InstanceRoutes, EventRoutes, ServiceRoutes):
+class Client(DefinitionRoutes, FireRoutes, InstanceRoutes, EventRoutes, ServiceRoutes):
     """Speaks with one service under one API key. Used as an async context manager.
 
     Every method raises `UnreachableError` when no answer came and `ApiError` when the service refused; writes raise

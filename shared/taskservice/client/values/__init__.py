@@ -7,6 +7,13 @@ Members that a newer service may add are ignored.
 from taskservice.client.values.command import Command
 from taskservice.client.values.definition import Definition, DefinitionWarning, Preview, PreviewedFire
 from taskservice.client.values.event import Event, EventPage
+from taskservice.client.values.fires import (
+    Backfill,
+    CancelledBackfill,
+    DisabledSpan,
+    LedgerEntry,
+    LedgerPage,
+)
 from taskservice.client.values.instance import (
     TERMINAL,
     Actor,
@@ -26,16 +33,21 @@ __all__ = [
     "TERMINAL",
     "Actor",
     "Attempt",
+    "Backfill",
+    "CancelledBackfill",
     "Command",
     "Count",
     "Definition",
     "DefinitionWarning",
+    "DisabledSpan",
     "Event",
     "EventPage",
     "FieldError",
     "Handler",
     "Instance",
     "InstanceStatus",
+    "LedgerEntry",
+    "LedgerPage",
     "LogLine",
     "Page",
     "Partition",

@@ -1,0 +1,1 @@
+"""Ledger entries in sentences: what happened to an instant, and why."""
