@@ -110,6 +110,30 @@ def test_cancel_previous_replaces_what_waits_at_once() -> None:
     assert in_streams(world) == [THIRD]
 
 
+def test_a_fire_that_finds_no_room_cancels_nothing() -> None:
+    """The tenant may have one open instance: what runs is worth more than a fire that will not."""
+    world = World(settings=e.DecisionSettings(max_waiting_instances=1))
+    world.create(overlap_policy="CANCEL_PREVIOUS")
+    world.advance(10 * SECOND)
+    world.take_one()
+    world.advance(10 * SECOND)
+
+    assert world.ledger() == {FIRST: "RAN", SECOND_FIRE: "LIMIT"}
+    assert world.events(e.CancelRequested) == []
+    assert world.signals == []
+
+
+def test_a_fire_finds_room_where_what_it_replaces_waits() -> None:
+    world = World(slots=0, settings=e.DecisionSettings(max_waiting_instances=1, max_waiting_fires=1))
+    world.create(overlap_policy="CANCEL_PREVIOUS")
+    world.advance(20 * SECOND)
+
+    assert world.ledger() == {FIRST: "RAN", SECOND_FIRE: "RAN"}
+    assert [x.instance_id for x in world.events(e.InstanceCancelled)] == [
+        world.events(e.InstanceScheduled)[0].instance_id
+    ]
+
+
 def test_cancel_previous_lets_a_success_that_came_first_stand() -> None:
     world, first = running("CANCEL_PREVIOUS")
     world.advance(10 * SECOND)

@@ -140,13 +140,12 @@ class FireDecisions:
         spec = definition.spec
         if definition.open_ids and not self._passes_active(definition, instant):
             return
-        context.draft.begin_item()
-        settings = context.state.settings
-        tenant_open = context.state.tenant_open.get(definition.tenant_id, 0)
-        tenant_limit = context.state.most_open_of(definition.tenant_id)
-        if definition.waiting_fires >= settings.max_waiting_fires or tenant_open >= tenant_limit:
+        if not self._finds_room(definition):
             self._skip(definition, instant, instant, 1, "LIMIT")
             return
+        if spec.overlap_policy == "CANCEL_PREVIOUS":
+            self._cancel_active(definition, instant)
+        context.draft.begin_item()
         if spec.jitter_ms:
             starts_at = max(instant + jitter_of(definition.id, instant, spec.jitter_ms), not_before or 0)
             not_before = starts_at if starts_at > context.ts else None
@@ -171,20 +170,27 @@ class FireDecisions:
         """Whether the instant runs although something of its definition is active; False = it was skipped."""
         policy = definition.spec.overlap_policy
         match policy:
-            case "ALLOW" | "QUEUE_ALL":
+            case "ALLOW" | "QUEUE_ALL" | "CANCEL_PREVIOUS":
                 return True
             case "SKIP":
                 passes = False
             case "QUEUE_ONE":
                 passes = queued_fire(self._context.state, definition) is None
-            case "CANCEL_PREVIOUS":
-                self._cancel_active(definition, instant)
-                return True
             case _:
                 assert_never(policy)
         if not passes:
             self._skip(definition, instant, instant, 1, "OVERLAP", next(iter(definition.open_ids)))
         return passes
+
+    def _finds_room(self, definition: Definition) -> bool:
+        """Whether one more may wait; what waits and is to be replaced by it makes room."""
+        state = self._context.state
+        waiting = definition.waiting_fires
+        tenant_open = state.tenant_open.get(definition.tenant_id, 0)
+        if definition.spec.overlap_policy == "CANCEL_PREVIOUS":
+            waiting = 0
+            tenant_open -= sum(state.instances[one].waits for one in definition.open_ids)
+        return waiting < state.settings.max_waiting_fires and tenant_open < state.most_open_of(definition.tenant_id)
 
     def _cancel_active(self, definition: Definition, instant: int) -> None:
         """CANCEL_PREVIOUS: end what is active; the fire starts when the last of it has ended."""
