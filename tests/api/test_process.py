@@ -1,5 +1,6 @@
 """`taskservice api` as a process on real Redis and a real database: start, keys, reads, writes, SIGTERM."""
 
+import http.client
 import json
 import os
 import signal
@@ -91,6 +92,25 @@ def make_key(env: dict[str, str], tmp_path: Path) -> Callable[..., str]:
         return str(made["key"])
 
     return make
+
+
+def test_head_is_served_over_one_connection_and_leaves_no_error(env: dict[str, str], tmp_path: Path) -> None:
+    paths = ("/health/live", "/problems", "/api/v1/tasks/definitions", "/nowhere")
+    with started(env, tmp_path) as api:
+        connection = http.client.HTTPConnection(urlsplit(api.url).netloc, timeout=15)
+        connection.connect()
+        socket = connection.sock
+        answers = []
+        for path in paths:
+            connection.request("HEAD", path)
+            answer = connection.getresponse()
+            answers.append((answer.status, answer.read(), int(answer.headers["content-length"]) > 0))
+        kept = connection.sock is socket
+        connection.close()
+
+    assert answers == [(200, b"", True), (200, b"", True), (401, b"", True), (404, b"", True)]
+    assert kept
+    assert "Traceback" not in api.log.read_text(encoding="utf-8")
 
 
 def test_a_process_serves_what_the_database_has_and_takes_what_nobody_decides_yet(

@@ -76,7 +76,8 @@ class Shell:
         status = 0
         answered = begin
         method = scope["method"]
-        scope["method"] = ROUTED_AS.get(method, method)
+        # A copy: the server reads the method in its own, to know that the answer to HEAD has no body.
+        scope = {**scope, "method": ROUTED_AS.get(method, method)}
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status, answered
