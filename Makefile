@@ -14,7 +14,7 @@ GET_REAL_MYSQL ?= ../shared/tools/get-real-mysql
 MYSQL_TESTS := $(wildcard $(addprefix tests/,storage projector lease localstack integration deploy))
 
 .DEFAULT_GOAL := help
-.PHONY: help venv up test contract simulate mutants-time test-mysql check audit lock fresh-check clean
+.PHONY: help venv up test contract simulate mutants-time docs-time test-mysql check audit lock fresh-check clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ simulate: $(STAMP) ## the core on a virtual clock, checked: make simulate SEEDS=
 
 mutants-time: $(STAMP) ## plant bugs of time into a copy of the core: the simulation must find each by an invariant's name
 	@$(BIN)/python -m tests.simulation.mutants.hunt
+
+docs-time: $(STAMP) ## write docs/time.md anew: an outage of a minute on a local stack, and what the ledger says of it
+	@$(BIN)/python -m tests.time_page.generate
 
 check: $(STAMP) ## format, lint, types, import contracts, image and compose, and tidiness
 	@echo "==> ruff format" && $(BIN)/ruff format --check .

@@ -12,9 +12,10 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import taskservice.domain
 from tests.simulation.run import say, verdict_of
 from tests.tidy.tree import ROOT
+
+import taskservice.domain
 
 CORE = Path("shared", "taskservice", "domain")
 PATCHES = Path(__file__).parent
