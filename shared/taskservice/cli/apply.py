@@ -42,15 +42,15 @@ def _refuse_constant(name: str) -> None:
 
 
 async def apply_entries(
-    client: Client, out: Output, entries: list[Any], *, zone: str, now_ms: int, dry_run: bool
+    client: Client, out: Output, entries: list[Any], *, zone: str, now_ms: int, dry_run: bool, literal: bool = False
 ) -> list[Step]:
     """Plan all entries, then carry the plan out and show it; with a fault anywhere, or `dry_run`, only show it.
 
-    :param zone: of definitions that name none. :param now_ms: what `${NOW}` is.
+    :param zone: of definitions that name none. :param now_ms: what `${NOW}` is. :param literal: it is nothing.
     :raises ClientError: the service can't be asked.
     :raises CommandFailed: it refuses something; what was shown before is done.
     """
-    steps = await _planned(client, entries, zone=zone, now_ms=now_ms)
+    steps = await _planned(client, entries, zone=zone, now_ms=now_ms, literal=literal)
     faulty = any(isinstance(step, Faulty) for step in steps)
     acts = not dry_run and not faulty
     for step in steps:
@@ -66,7 +66,7 @@ async def apply_entries(
     return steps
 
 
-async def _planned(client: Client, entries: list[Any], *, zone: str, now_ms: int) -> list[Step]:
+async def _planned(client: Client, entries: list[Any], *, zone: str, now_ms: int, literal: bool) -> list[Step]:
     steps: list[Step] = []
     taken: set[str] = set()
     twice = keys_given_twice(entries)
@@ -78,7 +78,7 @@ async def _planned(client: Client, entries: list[Any], *, zone: str, now_ms: int
                 steps.append(Faulty(entry=number, problems=(problem,)))
                 continue
             candidates = [one for one in await _candidates(client, entry) if one.id not in taken]
-            step = plan_entry(number, entry, candidates, url=client.url, now_ms=now_ms, zone=zone)
+            step = plan_entry(number, entry, candidates, url=client.url, now_ms=now_ms, zone=zone, literal=literal)
             if isinstance(step, Change | Unchanged):
                 taken.add(step.existing.id)
             steps.append(step)

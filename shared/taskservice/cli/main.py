@@ -34,6 +34,7 @@ COMMANDS: Mapping[str, Entry] = MappingProxyType(
         "migrate": Entry("taskservice.cli.migrate:command", "bring the tables to this version"),
         "verify": Entry("taskservice.cli.verify:command", "prove that the tables equal the event log"),
         "definitions": Entry("taskservice.cli.definitions:command", "what is to be run: apply, list, trigger, …"),
+        "import": Entry("taskservice.cli.imports:command", "definitions of what other schedulers run: crontab"),
         "instances": Entry("taskservice.cli.instances:command", "runs: list, show, cancel, retry, logs"),
         "events": Entry("taskservice.cli.events:command", "what was decided, as it is decided"),
         "explain": Entry("taskservice.cli.explain:command", "why it ran, and why it did not"),

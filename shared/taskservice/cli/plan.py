@@ -46,22 +46,32 @@ class Faulty(msgspec.Struct, frozen=True, kw_only=True):
 Step: TypeAlias = Create | Change | Unchanged | Faulty
 
 
-def plan_entry(number: int, entry: Any, candidates: Sequence[Definition], *, url: str, now_ms: int, zone: str) -> Step:
+def plan_entry(
+    number: int,
+    entry: Any,
+    candidates: Sequence[Definition],
+    *,
+    url: str,
+    now_ms: int,
+    zone: str,
+    literal: bool = False,
+) -> Step:
     """What becomes of one entry.
 
     :param candidates: what exists under its key; for an entry without one, see `may_match`.
     :param zone: of definitions that name none and do not exist yet.
+    :param literal: `${…}` are no placeholders.
     """
     if not isinstance(entry, dict):
         return Faulty(entry=number, problems=("#: a JSON object is expected",))
-    body: dict[str, Any] = resolved(entry, url=url, now_ms=now_ms)
+    body: dict[str, Any] = entry if literal else resolved(entry, url=url, now_ms=now_ms)
     wanted = _parse(body, zone=zone, now_ms=now_ms)
     if not isinstance(wanted, ValidDefinition):
         return Faulty(entry=number, problems=tuple(_words(one) for one in wanted))
     found = [one for one in candidates if _same_name(entry, one)]
     if not found:
         return Create(entry=number, body=body)
-    steps = [_compare(number, entry, body, one, now_ms) for one in found]
+    steps = [_compare(number, entry, body, one, now_ms, literal=literal) for one in found]
     same = next((step for step in steps if isinstance(step, Unchanged)), None)
     if same is not None:
         return same
@@ -74,6 +84,12 @@ def plan_entry(number: int, entry: Any, candidates: Sequence[Definition], *, url
 def _words(problem: FieldProblem) -> str:
     at = "" if problem.position is None else f" (at position {problem.position}, from 0)"
     return f"{problem.pointer}: {problem.detail}{at}"
+
+
+def faults_of(body: Mapping[str, Any], *, zone: str, now_ms: int) -> tuple[str, ...]:
+    """Why no definition can be made of the members; none = it can, as far as can be told without the service."""
+    found = _parse(body, zone=zone, now_ms=now_ms)
+    return () if isinstance(found, ValidDefinition) else tuple(_words(one) for one in found)
 
 
 def keys_given_twice(entries: Sequence[Any]) -> dict[int, int]:
@@ -103,13 +119,21 @@ def _same_name(entry: Mapping[str, Any], existing: Definition) -> bool:
     return existing.key is None and names == (entry["taskName"], entry["taskHandler"], entry["scheduleType"])
 
 
-def _compare(number: int, entry: Mapping[str, Any], body: Mapping[str, Any], existing: Definition, now_ms: int) -> Step:
+def _compare(
+    number: int,
+    entry: Mapping[str, Any],
+    body: Mapping[str, Any],
+    existing: Definition,
+    now_ms: int,
+    *,
+    literal: bool,
+) -> Step:
     """A member that holds `${NOW…}` is as it was, unless something else has changed."""
     now = {name: value for name, value in existing.members.items() if name not in READ_ONLY}
     # A zone that the file leaves open was resolved when the definition was made, and stays.
     zone = str(now["timeZone"])
     complete = {"timeZone": zone, **body}
-    kept = {name: now[name] for name, value in entry.items() if names_now(value) and name in now}
+    kept = {name: now[name] for name, value in entry.items() if not literal and names_now(value) and name in now}
     if not _differences(now, complete | kept, zone, now_ms):
         return Unchanged(entry=number, existing=existing)
     return Change(entry=number, existing=existing, body=complete, differences=_differences(now, complete, zone, now_ms))

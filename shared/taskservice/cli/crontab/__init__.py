@@ -1,0 +1,1 @@
+"""Crontabs as definitions: reading their lines, and what each becomes."""
