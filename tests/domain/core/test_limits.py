@@ -4,9 +4,10 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from tests.domain.core.world import ACTOR, SECOND, TENANT, World, spec
+from tests.domain.core.world import ACTOR, SECOND, T0, TENANT, World, spec
 
 from taskservice.domain import commands as c
+from taskservice.domain import events as e
 from taskservice.domain.tenants import TenantSettings
 
 
@@ -235,3 +236,72 @@ def test_priority_orders_what_a_tenant_waits_for_whatever_the_stream() -> None:
         world.succeed(entry)
 
     assert order == ["p9", "p7", "p5", "p1"]
+
+
+def asked(kind: str, instance_id: str) -> c.AnyCommand:
+    """A command that asks for one more instance of d1."""
+    who: dict[str, Any] = {"id": f"{kind}-1", "tenant_id": TENANT, "actor": ACTOR}
+    if kind == "trigger":
+        return c.TriggerDefinition(**who, definition_id="d1", params=(None,))
+    if kind == "backfill":
+        return c.BackfillDefinition(**who, definition_id="d1", backfill_id="b", fires=((T0 - SECOND, 1),), specs={})
+    snapshot = e.InstanceSnapshot(
+        definition_id="d1", definition_version=1, origin="MANUAL", fire_time=T0, created_at=T0, params=None, attempt=0
+    )
+    return c.RetryInstance(
+        **who, instance_id=instance_id, snapshot=snapshot, known_status="CANCELLED", known_position=1
+    )
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("kind", ["trigger", "backfill", "retry"])
+def test_whoever_asks_after_a_fire_finds_the_room_that_it_left_however_late_the_leader_is(
+    kind: str, *, late: bool
+) -> None:
+    world = World(slots=0, settings=e.DecisionSettings(max_waiting_instances=1))
+    world.create(overlap_policy="ALLOW")
+    world.trigger()
+    (made,) = world.events(e.InstanceScheduled)
+    world.submit(c.CancelInstance(id="cancel", tenant_id=TENANT, actor=ACTOR, instance_id=made.instance_id))
+    world.now += 10 * SECOND
+    if not late:
+        world.tick()
+    world.now += SECOND
+    world.submit(asked(kind, made.instance_id))
+
+    (refused,) = world.events(e.CommandRejected)
+    assert refused.code == "limit-reached"
+    assert world.ledger() == {T0 + 10 * SECOND: "RAN"}
+    assert len(world.state.instances) == 1
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_what_a_fire_has_replaced_before_can_be_retried_however_late_the_leader_is(*, late: bool) -> None:
+    world = World(slots=0)
+    world.create(overlap_policy="CANCEL_PREVIOUS")
+    world.advance(10 * SECOND)
+    (waiting,) = world.events(e.InstanceScheduled)
+    world.now += 10 * SECOND
+    if not late:
+        world.tick()
+    world.now += SECOND
+    world.submit(asked("retry", waiting.instance_id))
+
+    (retried,) = world.events(e.InstanceRetried)
+    assert retried.instance_id == waiting.instance_id
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_what_ran_out_of_time_before_can_be_retried_however_late_the_leader_is(*, late: bool) -> None:
+    world = World(slots=0)
+    world.create(deadline_ms=5 * SECOND, enabled=False)
+    world.trigger()
+    (waiting,) = world.events(e.InstanceScheduled)
+    world.now += 6 * SECOND
+    if not late:
+        world.tick()
+    world.submit(asked("retry", waiting.instance_id))
+
+    assert [x.failure_reason for x in world.events(e.InstanceFailed)] == ["DEADLINE"]
+    (retried,) = world.events(e.InstanceRetried)
+    assert retried.instance_id == waiting.instance_id

@@ -180,7 +180,7 @@ class Arbiter:
             case c.CancelInstance():
                 instance_commands.cancel(context, self._fires, self._clocks, command)
             case c.RetryInstance():
-                instance_commands.retry(context, self._fires, command)
+                instance_commands.retry(context, self._fires, self._clocks, command)
             case c.ChangeTenantSettings():
                 tenant_commands.change_settings(context, command)
             case c.StopScheduler():

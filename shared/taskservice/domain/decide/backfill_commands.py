@@ -23,13 +23,13 @@ def backfill(
     if definition is None:
         return total
     if items_done == 0:
+        fires.settle(definition, cut_gap=False)
         state = context.state
         room = state.most_open_of(definition.tenant_id) - state.tenant_open.get(definition.tenant_id, 0)
         if total > room:
             detail = f"the tenant may have {max(room, 0)} more open instances; the command has {total} fires"
             context.reject("limit-reached", detail, resource_of(definition.id))
             return total
-        fires.settle(definition, cut_gap=False)
     end = min(total, items_done + max_items)
     entry = context.cause.rpartition("#")[0]
     for index in range(items_done, end):

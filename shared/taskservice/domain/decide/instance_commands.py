@@ -27,10 +27,11 @@ def trigger(
     total = len(command.params)
     definition = live_definition(context, command.definition_id)
     if items_done == 0:
+        if definition is not None:
+            fires.settle(definition, cut_gap=False)
         definition = _may_trigger(context, definition, command)
         if definition is None:
             return total
-        fires.settle(definition, cut_gap=False)
     if definition is None:
         # Deleted between two turns: impossible, since the delete is a later entry. Total all the same.
         return total
@@ -92,12 +93,18 @@ def cancel(context: Context, fires: FireDecisions, clocks: ClockDecisions, comma
     )
 
 
-def retry(context: Context, fires: FireDecisions, command: c.RetryInstance) -> None:
+def retry(context: Context, fires: FireDecisions, clocks: ClockDecisions, command: c.RetryInstance) -> None:
     """A FAILED or CANCELLED instance is PENDING again, under the definition's current version."""
     state = context.state
     resource = resource_of_instance(command.instance_id)
     opened = state.instances.get(command.instance_id)
+    known = opened or state.ended.get(command.instance_id) or command.snapshot
+    definition = live_definition(context, known.definition_id)
+    if definition is not None:
+        fires.settle(definition, cut_gap=False)
     if opened is not None:
+        clocks.settle(opened)
+    if opened is not None and opened.is_open:
         context.reject(
             "state-conflict",
             "the instance has not ended; to run the definition once more use trigger",
@@ -118,8 +125,6 @@ def retry(context: Context, fires: FireDecisions, command: c.RetryInstance) -> N
             current_status=status,
         )
         return
-    snapshot = command.snapshot if held is None else snapshot_of(held)
-    definition = live_definition(context, snapshot.definition_id)
     if definition is None:
         context.reject("state-conflict", "its definition was deleted", resource, current_status=status)
         return
@@ -129,13 +134,12 @@ def retry(context: Context, fires: FireDecisions, command: c.RetryInstance) -> N
     if not _has_room(context, definition, 1):
         context.reject("limit-reached", "the tenant has as many open instances as it may have", resource)
         return
-    fires.settle(definition, cut_gap=False)
     context.draft.begin_item()
     context.draft.emit(
         e.InstanceRetried(
             instance_id=command.instance_id,
             definition_version=definition.version,
-            snapshot=snapshot,
+            snapshot=command.snapshot if held is None else snapshot_of(held),
             **context.stamp(definition.tenant_id),
             **context.asked(),
             **context.outcome(),
