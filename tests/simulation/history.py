@@ -15,6 +15,8 @@ from taskservice.domain.events import DecisionSettings
 
 LASTS_MS = 100 * SECOND
 SURVEY_MS = SECOND
+LOSES_DELIVERIES = 0.03
+"""Share of takeovers after which no dispatch entry is left."""
 QUIESCE_MS = 240 * SECOND
 
 
@@ -143,7 +145,11 @@ class History:
         self.led_since = self.time.now
         self.declared.clear()
         self.ticker = Ticker(self.time, self.fabric, self.chance, skew, self.workforce.windows)
-        self.ticker.begin(self.settings)
+        lost = bool(self.fabric.log) and self.chance.random() < LOSES_DELIVERIES
+        if lost:
+            self._say("all deliveries are lost")
+            self.fabric.entries.clear()
+        self.ticker.begin(self.settings, recovering=lost)
 
     def _read_late(self) -> None:
         ticker = self.ticker

@@ -58,8 +58,8 @@ class Ticker:
         self._piece = self.chance.choice(PIECES)
         self._horizon = last
 
-    def begin(self, settings: e.DecisionSettings) -> None:
-        """EpochStarted: from now on it leads."""
+    def begin(self, settings: e.DecisionSettings, *, recovering: bool) -> None:
+        """EpochStarted: from now on it leads. `recovering`: deliveries and reports may be gone."""
         state = self.state
         started = e.EpochStarted(
             ts=max(self.clock, state.ts),
@@ -70,6 +70,7 @@ class Ticker:
             settings=settings,
             version="0",
             tzdata="0",
+            recovering=recovering,
         )
         self.fabric.take_over(started, started.epoch)
         evolve(state, started, started.epoch, state.position + 1)
@@ -114,10 +115,13 @@ class Ticker:
         now = max(self.clock, self._proven(seen_until))
         more = self._decide_inbox(now, seen_until)
         if self.alive and self._next >= self._read_at_takeover:
+            if self.state.recovering:
+                more = self.arbiter.recover(now, self._piece) or more
             while self.losses:
                 worker, entries = self.losses.popleft()
                 self.arbiter.lose_worker(worker, entries, now)
-            read_until = seen_until if not more else min(seen_until, self.fabric.inbox[self._next].at - 1)
+            unread = self.fabric.inbox[self._next].at if self._next < len(self.fabric.inbox) else seen_until + 1
+            read_until = min(seen_until, unread - 1)
             more = self.arbiter.run_timers(now, read_until, self._piece, fires=not self.memory_closed) or more
             if not self.memory_closed:
                 more = self.arbiter.dispatch(now, self._piece) or more

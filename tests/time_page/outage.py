@@ -28,7 +28,7 @@ INSTANTS = range(1, 12)
 OUTAGE_BEGINS, OUTAGE_ENDS, ALL_DECIDED = 2.5, 8.5, 11.3
 THRESHOLD, TAKES = 1.5, 1.8
 AHEAD_MS = 3_000
-"""From the first definition to the beginning of the grid."""
+"""From the first definition to the first instant."""
 
 Policies = tuple[OverlapPolicy, MisfirePolicy]
 Ledger = dict[int, str]
@@ -57,8 +57,7 @@ def stack_for(directory: Path, interval_ms: int) -> Iterator[RunningStack]:
 def observe(stack: RunningStack, interval_ms: int) -> Observed:
     """Make the definitions, stop all tickers for six intervals, and read what was decided of each instant."""
     with stack.client() as client:
-        begins = now_ms() + AHEAD_MS
-        begins += -begins % 1_000
+        begins = now_ms() + AHEAD_MS - interval_ms
         pairs = [(overlap, misfire) for overlap in OVERLAPS for misfire in MISFIRES]
         ids = {pair: _definition(client, pair, begins, interval_ms) for pair in pairs}
         disabled = _definition(client, ("ALLOW", "FIRE_ALL"), begins, interval_ms, enabled=False)
@@ -73,16 +72,14 @@ def observe(stack: RunningStack, interval_ms: int) -> Observed:
             for pid in tickers:
                 os.kill(pid, signal.SIGCONT)
         until(begins + round(ALL_DECIDED * interval_ms))
-        read = {
-            pair: wait_until_blocking(
-                lambda name=name: _complete(ledger_of(client, name, begins, interval_ms)),  # type: ignore[misc]
-                f"every instant of {pair} is decided",
-                timeout_s=30,
-                interval_s=0.2,
-            )
-            for pair, name in ids.items()
-        }
-        return Observed(read, ledger_of(client, disabled, begins, interval_ms))
+        wait_until_blocking(
+            lambda: all(set(ledger_of(client, name, begins, interval_ms)) >= set(INSTANTS) for name in ids.values()),
+            "every instant is decided",
+            timeout_s=30,
+            interval_s=0.2,
+        )
+        ledgers = {pair: ledger_of(client, name, begins, interval_ms) for pair, name in ids.items()}
+        return Observed(ledgers, ledger_of(client, disabled, begins, interval_ms))
 
 
 def ledger_of(client: httpx.Client, definition_id: str, begins: int, interval_ms: int) -> Ledger:
@@ -143,10 +140,6 @@ def _events(client: httpx.Client, definition_id: str) -> Iterator[dict[str, Any]
         if page["nextCursor"] is None:
             return
         cursor = {"cursor": page["nextCursor"]}
-
-
-def _complete(ledger: Ledger) -> Ledger | None:
-    return ledger if set(ledger) >= set(INSTANTS) else None
 
 
 def _number(instant: str, begins: int, interval_ms: int) -> int:

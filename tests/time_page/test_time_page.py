@@ -1,4 +1,4 @@
-"""The outage of `docs/time.md` on a local stack of the test's own, at three seconds an interval instead of ten."""
+"""The outage of `docs/time.md` on a local stack of the test's own, at 2.8 seconds an interval instead of ten."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pytest
 from tests.time_page.outage import INSTANTS, MISFIRES, OVERLAPS, Ledger, observe, stack_for
 from tests.time_page.page import read
 
-INTERVAL_MS = 3_000
+INTERVAL_MS = 2_800
 MISFIRED = (3, 4, 5, 6, 7)
 """Late by more than 1.5 intervals when somebody leads again after instant 8."""
 

@@ -8,11 +8,18 @@ from tests.simulation.checking.ledger import (
     check_promptness,
 )
 from tests.simulation.checking.limits import check_limits
-from tests.simulation.checking.lives import check_life
+from tests.simulation.checking.lives import check_cancel, check_life
 from tests.simulation.checking.overlap import check_order_of_judgement, check_overlap, check_turn, note_judgement
 from tests.simulation.checking.partition import Partition
 from tests.simulation.checking.violation import Violation
-from tests.simulation.checking.whole import check_fold, check_outcomes, check_progress, check_time, check_work
+from tests.simulation.checking.whole import (
+    check_fold,
+    check_manual_runs,
+    check_outcomes,
+    check_progress,
+    check_time,
+    check_work,
+)
 from tests.simulation.history import History
 
 
@@ -29,7 +36,7 @@ def broken_invariants(history: History) -> list[Violation]:
             check_progress(history, partition)
         except Violation as violation:
             found.append(violation)
-    for check in (check_outcomes, check_work, check_fold):
+    for check in (check_outcomes, check_manual_runs, check_work, check_fold):
         try:
             check(history)
         except Violation as violation:
@@ -52,6 +59,7 @@ def _read(history: History, partition: Partition) -> None:
         check_turn(partition, entry)
         check_limits(partition, entry)
         check_life(partition, entry, log[number + 1] if number + 1 < len(log) else None)
+        check_cancel(partition, entry)
         if said_at is not None:
             check_order_of_judgement(partition, entry, said_at)
         note_judgement(partition, entry)

@@ -41,6 +41,20 @@ def check_life(partition: Partition, entry: Logged, following: Logged | None) ->
         _check_failed(run, event, position)
 
 
+def check_cancel(partition: Partition, entry: Logged) -> None:
+    """I16: a cancel is refused only when the end came first, and accepted only when it holds."""
+    event = entry.event
+    if event.command_type != "CancelInstance" or not isinstance(event, e.CommandAccepted | e.CommandRejected):
+        return
+    run = partition.runs[event.resource.removeprefix("instances/")]
+    if isinstance(event, e.CommandAccepted):
+        holds = run.stage == "CANCELLED" or (run.is_open and run.cancelled)
+        demand(holds, "I16", entry.position, f"{run.id} is {run.stage}, and its cancel was accepted")
+    elif event.code == "state-conflict":
+        ended = run.stage in {"SUCCESS", "FAILED"}
+        demand(ended, "I16", entry.position, f"{run.id} is {run.stage}, and its cancel was refused")
+
+
 def _check_dispatch(run: Run, event: e.InstanceDispatched, position: int) -> None:
     demand(run.stage == "WAITING", "I12", position, f"{run.id} has an open dispatch entry already")
     demand(event.attempt == run.next_attempt, "I12", position, f"attempt {event.attempt} follows {run.attempt}")

@@ -1,11 +1,14 @@
 """What the history as a whole must satisfy: I5 and I6 of commands, I11 progress, I13 and I14 of what workers did, the fold."""
 
+from collections import Counter
+
 from tests.simulation.checking.partition import Partition
 from tests.simulation.checking.violation import demand
 from tests.simulation.fabric import Logged
 from tests.simulation.history import History
 from tests.simulation.worker import Start
 
+from taskservice.domain import commands as c
 from taskservice.domain import events as e
 from taskservice.domain.evolve import evolve
 from taskservice.domain.state import State
@@ -28,6 +31,25 @@ def check_outcomes(history: History) -> None:
         missing = [name for name in asked if name not in set(told)]
         demand(not missing, "I5", position, f"no outcome: {missing}")
     demand(told == asked[: len(told)], "I6", position, "outcomes are not in the order of the inbox")
+
+
+def check_manual_runs(history: History) -> None:
+    """I9: a trigger that was taken makes one run for each item, one that was refused makes none."""
+    made = Counter(
+        entry.event.command_id
+        for entry in history.fabric.log
+        if isinstance(entry.event, e.InstanceScheduled) and entry.event.origin == "MANUAL"
+    )
+    refused = {one.event.command_id for one in history.fabric.log if isinstance(one.event, e.CommandRejected)}
+    told = {one.event.command_id for one in history.fabric.log if one.event.outcome}
+    triggers = [one.command for one in history.fabric.inbox if isinstance(one.command, c.TriggerDefinition)]
+    for command in triggers:
+        if command.id in told:
+            wanted = 0 if command.id in refused else len(command.params)
+            what = f"{command.id} made {made[command.id]} runs, not {wanted}"
+            demand(made[command.id] == wanted, "I9", history.fabric.read_model.position, what)
+    strangers = made.keys() - {command.id for command in triggers}
+    demand(not strangers, "I9", history.fabric.read_model.position, f"manual runs of no trigger: {sorted(strangers)}")
 
 
 def check_progress(history: History, partition: Partition) -> None:
