@@ -22,6 +22,7 @@ from taskservice.streams.answers import InboxEntry
 from taskservice.streams.bundle import RedisStreams
 from taskservice.streams.keys import Keys
 
+NO_LIMITS: dict[str, Any] = {"maxConcurrency": None, "queueLimits": {}, "startsPerSecond": None, "weight": 1}
 pytestmark = pytest.mark.timeout(60)
 
 
@@ -116,7 +117,7 @@ async def test_a_tenant_is_made_once_and_listed(shell: Shell) -> None:
     made = await shell.told("tenants", "create", "acme", "--name", "Acme Inc.")
     again = await shell.run("tenants", "create", "acme")
 
-    expected = {"id": "acme", "name": "Acme Inc.", "queues": None, "timeZone": None}
+    expected = {"id": "acme", "name": "Acme Inc.", "queues": None, "timeZone": None, **NO_LIMITS}
     assert made == await shell.told("tenants", "list") == [expected]
     assert again.exit_code == ExitCode.REFUSED
     assert "tenants set" in again.stderr
@@ -137,7 +138,7 @@ async def test_settings_go_into_the_log_and_then_into_the_row(shell: Shell, redi
         "Asia/Shanghai",
     )
     assert (command.settings.name, command.actor.type) == ("acme", "user")
-    assert changed == {"id": "acme", "name": "acme", "queues": ["gpu"], "timeZone": "Asia/Shanghai"}
+    assert changed == {"id": "acme", "name": "acme", "queues": ["gpu"], "timeZone": "Asia/Shanghai", **NO_LIMITS}
     assert await find_tenant(shell.database, "acme") == TenantRow(
         id="acme", name="acme", queues=("gpu",), time_zone="Asia/Shanghai"
     )
@@ -158,6 +159,29 @@ async def test_what_the_log_has_of_a_tenant_besides_stays(shell: Shell, redis_ur
     await changing
 
     assert command.settings == TenantSettings(name="acme", queues=("gpu",), weight=3)
+
+
+async def test_limits_are_set_added_to_and_lifted(shell: Shell, redis_url: str) -> None:
+    await shell.told("tenants", "create", "acme")
+    limits = ("--max-concurrency", "50", "--queue-limit", "gpu=2", "--queue-limit", "default=9", "--weight", "3")
+    changing = asyncio.ensure_future(shell.told("tenants", "set", "acme", *limits, "--starts-per-second", "20"))
+    first = await decide(shell, redis_url)
+    await changing
+    changing = asyncio.ensure_future(
+        shell.told(
+            "tenants", "set", "acme", "--no-max-concurrency", "--queue-limit", "gpu=4", "--no-queue-limit", "default"
+        )
+    )
+    second = await decide(shell, redis_url, undecided=1)
+    (told,) = await changing
+
+    assert first.settings == TenantSettings(
+        name="acme", max_concurrency=50, queue_limits={"gpu": 2, "default": 9}, starts_per_second=20, weight=3
+    )
+    assert second.settings == TenantSettings(name="acme", queue_limits={"gpu": 4}, starts_per_second=20, weight=3)
+    assert told == (await shell.told("tenants", "list"))[0]
+    assert (told["maxConcurrency"], told["queueLimits"]) == (None, {"gpu": 4})
+    assert "gpu 4, 20/s, weight 3" in (await shell.run("tenants", "list")).stdout
 
 
 async def test_what_nobody_decides_is_said_and_still_stands_in_the_row(shell: Shell) -> None:
@@ -206,6 +230,14 @@ async def test_a_tenant_goes_back_to_the_deployments_settings(shell: Shell, redi
         (("set", "there", "--queue", "gpu", "--default-queues"), ExitCode.USAGE, "contradict"),
         (("set", "there", "--time-zone", "UTC", "--default-time-zone"), ExitCode.USAGE, "contradict"),
         (("set", "there", "--name", "x" * 101), ExitCode.USAGE, "100"),
+        (("set", "there", "--max-concurrency", "0"), ExitCode.USAGE, "--max-concurrency"),
+        (("set", "there", "--max-concurrency", "1", "--no-max-concurrency"), ExitCode.USAGE, "contradict"),
+        (("set", "there", "--starts-per-second", "1", "--no-starts-per-second"), ExitCode.USAGE, "contradict"),
+        (("set", "there", "--queue-limit", "gpu"), ExitCode.USAGE, "QUEUE=N"),
+        (("set", "there", "--queue-limit", "gpu=0"), ExitCode.USAGE, "QUEUE=N"),
+        (("set", "there", "--queue-limit", "GPU=1"), ExitCode.USAGE, "--queue-limit"),
+        (("set", "there", "--queue-limit", "gpu=1", "--no-queue-limit", "gpu"), ExitCode.USAGE, "contradict"),
+        (("set", "there", "--weight", "0"), ExitCode.USAGE, "--weight"),
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, tuple) else None,
 )

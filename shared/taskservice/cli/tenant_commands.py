@@ -15,7 +15,7 @@ from taskservice.config import Settings
 from taskservice.domain.commands import ChangeTenantSettings, encode_command
 from taskservice.domain.events import Actor
 from taskservice.domain.ids import partition_of, uuid7
-from taskservice.domain.tenants import DEPLOYMENT
+from taskservice.domain.tenants import DEPLOYMENT, TenantSettings
 from taskservice.storage.checkpoints import read_checkpoint
 from taskservice.storage.database import Database
 from taskservice.storage.queries import commands
@@ -25,8 +25,20 @@ from taskservice.streams.batches import Submission
 from taskservice.streams.bundle import RedisStreams
 from taskservice.streams.keys import Keys
 
+LIMITS: Final = ("max_concurrency", "queue_limits", "starts_per_second", "weight")
 LOOKS_S: Final = (0.1, 0.2, 0.5, 1.0, 1.0, 1.0, 1.2)
 """When the table of commands is looked at after a submission: 5 s in all."""
+
+
+async def with_decided_limits(settings: Settings, database: Database, tenant: TenantRow) -> TenantRow:
+    """The row, with the limits that the log has where the row has none: they may be older than the column.
+
+    :raises StorageError: the database can't be asked.
+    """
+    if (tenant.max_concurrency, tenant.queue_limits, tenant.starts_per_second, tenant.weight) != (None, {}, None, 1):
+        return tenant
+    decided = await _decided(settings, database, tenant.id)
+    return msgspec.structs.replace(tenant, **{name: getattr(decided, name) for name in LIMITS})
 
 
 async def submit_settings(settings: Settings, database: Database, tenant: TenantRow) -> str:
@@ -38,12 +50,13 @@ async def submit_settings(settings: Settings, database: Database, tenant: Tenant
     :raises CommandFailed: Redis is full.
     """
     partition = partition_of(tenant.id, settings.scheduler.partitions)
-    decided = (await read_checkpoint(database, partition)).tenants.get(tenant.id, DEPLOYMENT)
+    decided = await _decided(settings, database, tenant.id)
+    own = {name: getattr(tenant, name) for name in ("name", "queues", "time_zone", *LIMITS)}
     command = ChangeTenantSettings(
         id=uuid7(SystemClock().now_ms(), secrets.token_bytes(10)),
         tenant_id=tenant.id,
         actor=Actor(type="user", id=login_name()),
-        settings=msgspec.structs.replace(decided, name=tenant.name, queues=tenant.queues, time_zone=tenant.time_zone),
+        settings=msgspec.structs.replace(decided, **own),
     )
     body = encode_command(command)
     keys = Keys(partition, settings.scheduler.lock_prefix)
@@ -63,6 +76,11 @@ async def submit_settings(settings: Settings, database: Database, tenant: Tenant
     if isinstance(outcome, OutOfMemory):
         raise CommandFailed("Redis is full; nothing was changed", ExitCode.REFUSED)
     return command.id
+
+
+async def _decided(settings: Settings, database: Database, tenant_id: str) -> TenantSettings:
+    partition = partition_of(tenant_id, settings.scheduler.partitions)
+    return (await read_checkpoint(database, partition)).tenants.get(tenant_id, DEPLOYMENT)
 
 
 async def is_decided(database: Database, command_id: str) -> bool:

@@ -4,8 +4,8 @@ A tenant is a row that every api caches for 3 s, and settings in the log of its 
 The log is written first: what the leader does not allow is never shown as allowed for longer than those seconds.
 """
 
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Final, TypeVar
 
 import click
 import msgspec
@@ -14,7 +14,7 @@ from taskservice.cli.examples import examples
 from taskservice.cli.exit_codes import CommandFailed, ExitCode
 from taskservice.cli.on_database import with_database
 from taskservice.cli.output import Column, Output
-from taskservice.cli.tenant_commands import is_decided, submit_settings
+from taskservice.cli.tenant_commands import is_decided, submit_settings, with_decided_limits
 from taskservice.clock import SystemClock
 from taskservice.config import Settings, settings_options
 from taskservice.config.keys import SETTINGS
@@ -30,6 +30,12 @@ from taskservice.storage.tenants import (
     load_tenants,
 )
 
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+MOST_RUNS: Final = 1_000_000
+MOST_STARTS: Final = 100_000
+MOST_WEIGHT: Final = 1_000
+
 
 class ShownTenant(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A tenant as lists show it; null = the deployment's."""
@@ -38,12 +44,28 @@ class ShownTenant(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     name: str
     queues: tuple[str, ...] | None
     time_zone: str | None
+    max_concurrency: int | None
+    queue_limits: dict[str, int]
+    starts_per_second: int | None
+    weight: int
+
+
+def _limits_text(one: ShownTenant) -> str:
+    """`50 at once, gpu 2, 20/s, weight 3`."""
+    parts = [] if one.max_concurrency is None else [f"{one.max_concurrency} at once"]
+    parts += [f"{queue} {limit}" for queue, limit in sorted(one.queue_limits.items())]
+    if one.starts_per_second is not None:
+        parts.append(f"{one.starts_per_second}/s")
+    if one.weight != 1:
+        parts.append(f"weight {one.weight}")
+    return ", ".join(parts) or "(none)"
 
 
 COLUMNS: tuple[Column[ShownTenant], ...] = (
     Column("ID", lambda one: one.id),
     Column("QUEUES", lambda one: "(deployment's)" if one.queues is None else ",".join(one.queues) or "(none)"),
     Column("TIME ZONE", lambda one: one.time_zone or "(deployment's)"),
+    Column("LIMITS", _limits_text),
     Column("NAME", lambda one: one.name, gives_way=True),
 )
 
@@ -58,6 +80,16 @@ def _queues(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) 
     return tuple(dict.fromkeys(read)) if isinstance(read, tuple) else ()
 
 
+def _queue_limits(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for text in value:
+        queue, _, number = text.rpartition("=")
+        if not queue or not number.isascii() or not number.isdigit() or not 1 <= int(number) <= MOST_RUNS:
+            raise click.BadParameter(f"{text!r}: QUEUE=N is wanted, N from 1 to {MOST_RUNS:,}", param=param)
+        found[_queues(ctx, param, (queue,))[0]] = int(number)
+    return found
+
+
 def _zone(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
     del ctx
     if value is not None and not is_zone(value):
@@ -70,6 +102,33 @@ queue_option = click.option(
 )
 zone_option = click.option("--time-zone", callback=_zone, help="IANA zone of its definitions that name none")
 json_option = click.option("--json", "as_json", is_flag=True, help="one JSON object on a line")
+
+
+_LIMIT_OPTIONS = (
+    click.option("--max-concurrency", type=click.IntRange(1, MOST_RUNS), help="attempts dispatched at once"),
+    click.option("--no-max-concurrency", is_flag=True, help="as many at once as there are slots"),
+    click.option(
+        "--queue-limit",
+        "queue_limits",
+        multiple=True,
+        metavar="QUEUE=N",
+        callback=_queue_limits,
+        help="attempts of a queue dispatched at once; repeatable, other queues keep theirs",
+    ),
+    click.option(
+        "--no-queue-limit", "unlimited", multiple=True, metavar="QUEUE", help="lift the limit of a queue; repeatable"
+    ),
+    click.option("--starts-per-second", type=click.IntRange(1, MOST_STARTS), help="attempts dispatched a second"),
+    click.option("--no-starts-per-second", is_flag=True, help="start as fast as there are slots"),
+    click.option("--weight", type=click.IntRange(1, MOST_WEIGHT), help="share of what several tenants want at once"),
+)
+
+
+def limit_options(function: Command) -> Command:
+    """The options that set and lift what a tenant may use at once."""
+    for option in reversed(_LIMIT_OPTIONS):
+        function = option(function)
+    return function
 
 
 @click.group("tenants")
@@ -125,6 +184,8 @@ def show_all(settings: Settings, *, as_json: bool) -> None:
     epilog=examples(
         "taskservice tenants set acme --queue default --queue gpu",
         "taskservice tenants set acme --default-queues --time-zone Europe/Berlin",
+        "taskservice tenants set acme --max-concurrency 50 --queue-limit gpu=2 --starts-per-second 20 --weight 3",
+        "taskservice tenants set acme --no-max-concurrency --no-queue-limit gpu --no-starts-per-second",
     ),
 )
 @click.argument("tenant")
@@ -133,6 +194,7 @@ def show_all(settings: Settings, *, as_json: bool) -> None:
 @click.option("--default-queues", is_flag=True, help="the deployment's queues instead of its own")
 @zone_option
 @click.option("--default-time-zone", is_flag=True, help="the deployment's zone instead of its own")
+@limit_options
 @json_option
 @settings_options
 def change(settings: Settings, tenant: str, *, as_json: bool, **given: Any) -> None:
@@ -141,6 +203,9 @@ def change(settings: Settings, tenant: str, *, as_json: bool, **given: Any) -> N
     A queue that is withdrawn is refused to definitions that are made or changed from then on. Definitions that name it
     go on firing there until somebody changes or disables them; how many there are is said. Another zone moves no
     definition: its zone was resolved when it was made.
+
+    Limits count attempts that are dispatched; a run that meets one waits, and its `waitingFor` names it. Slots that several
+    tenants want at once are shared out in proportion to their weights; a tenant has 1 unless it is given another.
     """
     _refuse_contradictions(given)
 
@@ -148,7 +213,7 @@ def change(settings: Settings, tenant: str, *, as_json: bool, **given: Any) -> N
         old = await find_tenant(database, tenant)
         if old is None:
             raise CommandFailed(f"there is no tenant {tenant!r}", ExitCode.REFUSED)
-        new = changed(old, given)
+        new = changed(await with_decided_limits(settings, database, old), given)
         check_tenant(new.id, new.name)
         decided = await _into_the_log(settings, database, new)
         await change_tenant(database, new)
@@ -163,14 +228,34 @@ def changed(old: TenantRow, given: dict[str, Any]) -> TenantRow:
     """The row with what the options name."""
     queues = None if given["default_queues"] else given["queues"] or old.queues
     zone = None if given["default_time_zone"] else given["time_zone"] or old.time_zone
-    return TenantRow(id=old.id, name=given["name"] or old.name, queues=queues, time_zone=zone)
+    of_queues = {**old.queue_limits, **given["queue_limits"]}
+    return TenantRow(
+        id=old.id,
+        name=given["name"] or old.name,
+        queues=queues,
+        time_zone=zone,
+        max_concurrency=None if given["no_max_concurrency"] else given["max_concurrency"] or old.max_concurrency,
+        queue_limits={queue: limit for queue, limit in of_queues.items() if queue not in given["unlimited"]},
+        starts_per_second=(
+            None if given["no_starts_per_second"] else given["starts_per_second"] or old.starts_per_second
+        ),
+        weight=given["weight"] or old.weight,
+    )
 
 
 def _refuse_contradictions(given: dict[str, Any]) -> None:
-    for own, default in (("queues", "default_queues"), ("time_zone", "default_time_zone")):
+    for own, default in (
+        ("queues", "default_queues"),
+        ("time_zone", "default_time_zone"),
+        ("max_concurrency", "no_max_concurrency"),
+        ("starts_per_second", "no_starts_per_second"),
+    ):
         if given[own] and given[default]:
-            option = {"queues": "--queue", "time_zone": "--time-zone"}[own]
+            option = "--queue" if own == "queues" else f"--{own.replace('_', '-')}"
             raise click.UsageError(f"{option} and --{default.replace('_', '-')} contradict each other")
+    both = given["queue_limits"].keys() & set(given["unlimited"])
+    if both:
+        raise click.UsageError(f"--queue-limit and --no-queue-limit contradict each other: {', '.join(sorted(both))}")
     if not any(given.values()):
         raise click.UsageError("nothing to change: name one of the options")
 
@@ -199,7 +284,16 @@ def _tell(row: TenantRow, *, decided: bool, as_json: bool, done: str) -> None:
 
 def shown_tenant(row: TenantRow) -> ShownTenant:
     """A tenant for a list."""
-    return ShownTenant(id=row.id, name=row.name, queues=row.queues, time_zone=row.time_zone)
+    return ShownTenant(
+        id=row.id,
+        name=row.name,
+        queues=row.queues,
+        time_zone=row.time_zone,
+        max_concurrency=row.max_concurrency,
+        queue_limits=row.queue_limits,
+        starts_per_second=row.starts_per_second,
+        weight=row.weight,
+    )
 
 
 async def _each(rows: list[TenantRow]) -> AsyncIterator[ShownTenant]:
