@@ -275,7 +275,7 @@ class MemoryReads:
             for one in self.kept_instances.values()
             if one.tenant_id == tenant_id and one.definition_id == definition_id and one.is_open
         ]
-        found.sort(key=lambda one: (one.created_at, one.id))
+        found.sort(key=lambda one: (one.retried_at or one.created_at, one.fire_time, one.id))
         return [OpenTurn(instance_id=one.id, dispatched=one.entry_position > 0) for one in found]
 
     async def active_by_queue(self, tenant_id: str) -> Mapping[str, int]:

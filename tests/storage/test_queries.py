@@ -9,7 +9,7 @@ from tests.histories.history import History
 
 from taskservice.domain.event_codec import decode_event
 from taskservice.domain.events import InstanceScheduled
-from taskservice.domain.state import Definition, State
+from taskservice.domain.state import Definition, Instance, State
 from taskservice.projector.folding import Folding
 from taskservice.storage.database import Database
 from taskservice.storage.projection import ProjectionWriter, mark_of, prepare
@@ -47,6 +47,10 @@ async def history(database: Database) -> History:
 @pytest.fixture
 def reads(database: Database) -> ReadModel:
     return ReadModel(database)
+
+
+def opened_at(run: Instance) -> int:
+    return run.created_at if run.retried_at is None else run.retried_at
 
 
 async def everything(reads: ReadModel, tenant_id: str) -> list[InstanceRow]:
@@ -293,3 +297,25 @@ async def test_log_lines_are_read_by_attempt_and_number(database: Database, read
     assert await numbers(LogFilter(level="WARN")) == [one for one in whole if one[1] % 4 in {2, 3}]
     assert await numbers(LogFilter(attempt=2, q="% of 3")) == [(2, 3)]
     assert await reads.logs("globex", instance_id, LogFilter(), None, 5) == []
+
+
+async def test_what_is_open_of_a_definition_comes_in_the_order_in_which_the_leader_lets_it_go(
+    history: History, reads: ReadModel
+) -> None:
+    """A run that was retried by hand comes behind what was opened before its retry, as it does in the leader."""
+    state = State(partition=0)
+    folding = Folding(state)
+    for entry in history.entries:
+        folding.fold(entry)
+    crowded = [one for one in state.definitions.values() if len(one.open_ids) > 1]
+    opened = {one.id: [state.instances[instance_id] for instance_id in one.open_ids] for one in crowded}
+    retried_after = [
+        run for runs in opened.values() for run in runs[1:] if run.retried_at and run.created_at < runs[0].created_at
+    ]
+    assert retried_after, "the history has such a run"
+
+    for definition in crowded:
+        turns = await reads.open_turns(definition.tenant_id, definition.id)
+
+        found = [state.instances[turn.instance_id] for turn in turns]
+        assert list(map(opened_at, found)) == list(map(opened_at, opened[definition.id]))
