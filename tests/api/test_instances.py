@@ -126,6 +126,18 @@ async def test_a_pending_run_says_what_it_waits_for(scene: Scene) -> None:
     assert reasons == ["NO_WORKER", "NO_HANDLER", "SLOT", "SCHEDULER_STOPPED"]
 
 
+async def test_a_page_of_what_waits_asks_once_what_stands_beside_it(scene: Scene) -> None:
+    for _ in range(3):
+        made = await scene.create()
+        await trigger(scene, made["id"], batch=[{} for _ in range(20)])
+    scene.reads.calls.clear()
+
+    answer = await scene.call("GET", "/instances", params={"limit": 100})
+
+    assert [run["waitingFor"]["reason"] for run in answer.json()["items"]] == ["NO_WORKER"] * 60
+    assert scene.reads.calls.count("active_by_definition") == 1
+
+
 async def test_a_limit_is_told_with_its_numbers(scene: Scene) -> None:
     made = await scene.create(maxConcurrency=1)
     await scene.add_worker("noop")

@@ -1,6 +1,7 @@
 """Rows as views: what PENDING ones wait for is looked up once a page."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from taskservice.api.instances.views import InstanceDetail, InstanceView, instance_detail, instance_view
@@ -55,7 +56,7 @@ async def _waiting(
         active_by_queue=await parts.reads.active_by_queue(request.tenant_id) if limited else {},
     )
     found: dict[str, Waiting | None] = {}
-    known = _Known(request, {}, {})
+    known = _Known(request, await _active(request, pending), {}, {})
     for one in pending:
         spec = await parts.spec_of(one)
         if spec is not None:
@@ -68,6 +69,7 @@ class _Known:
     """What was asked for one page: instances of one definition or backfill wait for the same."""
 
     request: ApiRequest
+    active: Mapping[str, int]
     turns: dict[str, Sequence[OpenTurn]]
     backfills: dict[str, int]
 
@@ -86,5 +88,11 @@ class _Known:
                 runs = await parts.reads.open_of_backfill(tenant_id, one.command_id)
                 self.backfills[one.command_id] = runs.dispatched
             of_backfill = self.backfills[one.command_id]
-        active = await parts.active.get(one.definition_id)
-        return Rivals(active=active or 0, ahead=ahead, of_backfill=of_backfill)
+        return Rivals(active=self.active[one.definition_id], ahead=ahead, of_backfill=of_backfill)
+
+
+async def _active(request: ApiRequest, pending: Sequence[Instance]) -> dict[str, int]:
+    """How many instances hold a dispatch entry, by definition: of all whose instances wait in the leader."""
+    ids = list(dict.fromkeys(one.definition_id for one in pending if one.waits))
+    found = await asyncio.gather(*map(request.parts.active.get, ids))
+    return {definition_id: active or 0 for definition_id, active in zip(ids, found, strict=True)}
