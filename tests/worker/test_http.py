@@ -17,11 +17,14 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from taskservice.domain.dispatch import WorkOrder
+from taskservice.domain.reports import Failed
 from taskservice.worker import TaskContext, TaskResult
 from taskservice.worker.built_in.addresses import refusal
 from taskservice.worker.built_in.http import MAX_RESPONSE_BYTES, HttpCall
 from taskservice.worker.built_in.pinned import AddressRefusedError, Guard
+from taskservice.worker.built_in.retry_after import retry_after_ms
 from taskservice.worker.log_buffer import LogBuffer
+from taskservice.worker.outcome import Failure, Times, report_of, success_of
 
 REFUSED = [
     ("0.0.0.0", "this host"),
@@ -213,6 +216,52 @@ async def test_the_expected_status_decides(site: Site) -> None:
     assert not failed.ok
     assert (failed.error_type, failed.retry) == ("HttpStatus", True)
     assert failed.message == "status 404, expected 2xx; body: gone"
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "pause_ms"),
+    [
+        (503, {"retry-after": "120"}, 120_000),
+        (429, {"retry-after": " 0 "}, 0),
+        (429, {"retry-after": "99999999999999999999"}, 86_400_000),
+        (500, {"retry-after": "120"}, 0),
+        (503, {}, 0),
+        (503, {"retry-after": "soon"}, 0),
+        (503, {"retry-after": "-5"}, 0),
+        (503, {"retry-after": "1.5"}, 0),
+        (
+            503,
+            {"retry-after": "Sun, 06 Nov 1994 08:50:37 GMT", "date": "Sun, 06 Nov 1994 08:49:37 GMT"},
+            60_000,
+        ),
+        (429, {"retry-after": "Sunday, 06-Nov-94 08:50:37 GMT", "date": "Sun Nov  6 08:49:37 1994"}, 60_000),
+        (503, {"retry-after": "Sun, 06 Nov 1994 08:49:00 GMT", "date": "Sun, 06 Nov 1994 08:49:37 GMT"}, 0),
+        (503, {"retry-after": "Sun, 06 Nov 1994 08:49:40 GMT"}, 3_000),
+        (503, {"retry-after": "Sun, 06 Nov 1994 08:49:40 GMT", "date": "yesterday"}, 3_000),
+    ],
+)
+def test_how_long_a_server_wants_to_be_left_alone(status: int, headers: dict[str, str], pause_ms: int) -> None:
+    now = dt.datetime(1994, 11, 6, 8, 49, 37, tzinfo=dt.UTC)
+
+    assert retry_after_ms(status, headers, int(now.timestamp() * 1_000)) == pause_ms
+
+
+async def test_the_failure_carries_what_the_server_asked_for(site: Site) -> None:
+    site.answer = b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n"
+
+    failed = await call(site)
+
+    assert (failed.ok, failed.retry, failed.retry_after_ms) == (False, True, 7_000)
+    outcome = success_of(failed)
+    assert outcome == Failure("HttpStatus", "status 429, expected 2xx; body: ", retry=True, retry_after_ms=7_000)
+    assert report_of(outcome, 3, Times(10, 20)) == Failed(
+        position=3,
+        started_at=10,
+        ended_at=20,
+        error_type="HttpStatus",
+        error_message="status 429, expected 2xx; body: ",
+        retry_after_ms=7_000,
+    )
 
 
 async def test_redirects_are_not_followed(site: Site) -> None:

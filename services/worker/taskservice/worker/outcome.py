@@ -25,6 +25,8 @@ StopReason: TypeAlias = Literal["timeout", "cancel", "lost", "shutdown"]
 ERROR_BYTES: Final = MAX_ERROR_BYTES - 1
 """What a TEXT column takes."""
 MAX_ERROR_TYPE: Final = 200
+LONGEST_PAUSE_MS: Final = 86_400_000
+"""What the leader heeds at most of a `retry_after_ms`."""
 DEFAULT_ERROR_TYPE: Final = "TaskFailure"
 
 
@@ -35,11 +37,12 @@ class Success(msgspec.Struct, frozen=True, gc=False):
 
 
 class Failure(msgspec.Struct, frozen=True, gc=False):
-    """`retry` False: another try is of no use."""
+    """`retry` False: another try is of no use. `retry_after_ms`: the least pause before it."""
 
     error_type: str
     message: str
     retry: bool = True
+    retry_after_ms: int = 0
 
 
 class Ended(msgspec.Struct, frozen=True, gc=False):
@@ -73,7 +76,12 @@ def success_of(value: object) -> Success | Failure:
     """
     if isinstance(value, TaskResult):
         if not value.ok:
-            return failure(value.error_type or DEFAULT_ERROR_TYPE, value.message, retry=value.retry)
+            return failure(
+                value.error_type or DEFAULT_ERROR_TYPE,
+                value.message,
+                retry=value.retry,
+                retry_after_ms=value.retry_after_ms,
+            )
         value = value.result
     if value is None:
         return NOTHING
@@ -97,9 +105,10 @@ def failure_of(error: BaseException) -> Failure:
     return failure(type(error).__name__, text or type(error).__name__)
 
 
-def failure(error_type: str, message: str, *, retry: bool = True) -> Failure:
-    """A failure whose texts fit where they will be stored."""
-    return Failure(clean(error_type)[:MAX_ERROR_TYPE], cut(clean(message), ERROR_BYTES), retry)
+def failure(error_type: str, message: str, *, retry: bool = True, retry_after_ms: int = 0) -> Failure:
+    """A failure whose texts fit where they will be stored, and whose pause is one."""
+    pause = min(max(retry_after_ms, 0), LONGEST_PAUSE_MS)
+    return Failure(clean(error_type)[:MAX_ERROR_TYPE], cut(clean(message), ERROR_BYTES), retry, pause)
 
 
 def report_of(outcome: Outcome, position: int, times: Times) -> AnyReport | None:
@@ -109,8 +118,8 @@ def report_of(outcome: Outcome, position: int, times: Times) -> AnyReport | None
     match outcome:
         case Success(result):
             return Succeeded(position, called_at, ended_at, result)
-        case Failure(error_type, message, retry):
-            return Failed(position, called_at, ended_at, error_type, message, retry)
+        case Failure(error_type, message, retry, pause):
+            return Failed(position, called_at, ended_at, error_type, message, retry, pause)
         case NeverCalled():
             return Returned(position)
         case Ended(reason):

@@ -13,6 +13,7 @@ class TaskResult:
     :ivar message: what `failure` was told.
     :ivar retry: False = another try is of no use.
     :ivar error_type: what `retryOn` and `noRetryOn` of the definition compare with.
+    :ivar retry_after_ms: the least pause before the next try.
     """
 
     ok: bool
@@ -20,6 +21,7 @@ class TaskResult:
     message: str = ""
     retry: bool = True
     error_type: str = ""
+    retry_after_ms: int = 0
 
     @classmethod
     def success(cls, result: object = None) -> Self:
@@ -30,11 +32,13 @@ class TaskResult:
         return cls(ok=True, result=result)
 
     @classmethod
-    def failure(cls, message: str, *, retry: bool = True, error_type: str = "") -> Self:
+    def failure(cls, message: str, *, retry: bool = True, error_type: str = "", retry_after_ms: int = 0) -> Self:
         """It did not work.
 
         :param message: stands in the instance as `errorMessage`, at most 64 KiB.
         :param retry: False = do not try again, whatever `maxRetries` says.
         :param error_type: a name for `retryOn` and `noRetryOn`; empty = `TaskFailure`.
+        :param retry_after_ms: do not try again before so much time has passed, at most a day; 0 = as the definition
+            says. It lengthens the definition's own delay and never shortens it.
         """
-        return cls(ok=False, message=message, retry=retry, error_type=error_type)
+        return cls(ok=False, message=message, retry=retry, error_type=error_type, retry_after_ms=retry_after_ms)

@@ -8,7 +8,9 @@ from typing import Final
 import httpx
 import msgspec
 
+from taskservice.clock import SystemClock
 from taskservice.worker.built_in.pinned import AddressRefusedError, Guard, at_address
+from taskservice.worker.built_in.retry_after import retry_after_ms
 from taskservice.worker.context import TaskContext
 from taskservice.worker.result import TaskResult
 
@@ -74,7 +76,7 @@ class HttpCall:
             return TaskResult.failure(f"no answer within {params.timeout_ms} ms", error_type="HttpTimeout")
         except (httpx.HTTPError, OSError) as error:
             return TaskResult.failure(f"{type(error).__name__}: {error}", error_type="HttpError")
-        return _judge(answer, params.expected_status)
+        return _judge(answer, params.expected_status, SystemClock().now_ms())
 
     async def _send(self, request: httpx.Request) -> Mapping[str, object]:
         started = asyncio.get_running_loop().time()
@@ -157,7 +159,7 @@ def _request(params: HttpParams, ctx: TaskContext) -> httpx.Request:
     return httpx.Request(method, params.url, headers=headers, content=msgspec.json.encode(body))
 
 
-def _judge(answer: Mapping[str, object], expected: int | list[int] | None) -> TaskResult:
+def _judge(answer: Mapping[str, object], expected: int | list[int] | None, now_ms: int) -> TaskResult:
     status = answer["status"]
     if not isinstance(status, int):
         raise TypeError("a status is a number")
@@ -165,4 +167,8 @@ def _judge(answer: Mapping[str, object], expected: int | list[int] | None) -> Ta
     if status in wanted if wanted is not None else 200 <= status < 300:
         return TaskResult.success(answer)
     allowed = "2xx" if wanted is None else ", ".join(map(str, wanted))
-    return TaskResult.failure(f"status {status}, expected {allowed}; body: {answer['body']}", error_type="HttpStatus")
+    headers = answer["headers"]
+    pause = retry_after_ms(status, headers, now_ms) if isinstance(headers, dict) else 0
+    return TaskResult.failure(
+        f"status {status}, expected {allowed}; body: {answer['body']}", error_type="HttpStatus", retry_after_ms=pause
+    )

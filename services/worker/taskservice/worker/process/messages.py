@@ -101,6 +101,7 @@ class Answered(msgspec.Struct, frozen=True, array_like=True, tag="answered", gc=
     message: str = ""
     retry: bool = True
     clean: bool = True
+    retry_after_ms: int = 0
 
 
 FromRunner: TypeAlias = Ready | CannotStart | Called | Line | Answered

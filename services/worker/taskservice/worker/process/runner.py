@@ -134,8 +134,10 @@ class Runner:
         match outcome:
             case Success(result):
                 return m.Answered(ok=True, result=bytes(result), clean=clean)
-            case Failure(error_type, message, retry):
-                return m.Answered(ok=False, error_type=error_type, message=message, retry=retry, clean=clean)
+            case Failure(error_type, message, retry, pause):
+                return m.Answered(
+                    ok=False, error_type=error_type, message=message, retry=retry, clean=clean, retry_after_ms=pause
+                )
 
     def _outcome(self, call: m.Call) -> Success | Failure:
         order = decode_work_order(call.order)
