@@ -22,9 +22,14 @@ _ANY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (read,
 def command(settings: Settings, *, port: int | None, live: bool) -> None:
     """Ask the api here, or the service at --port, whether it is ready. Status 0 if it is, 1 if not."""
     host = settings.api.host if port is None else settings.health.host
-    status, answer = ask(_ANY_ADDRESS.get(host, host), port or settings.api.port, "live" if live else "ready")
+    status, answer = ask(reached_at(host), port or settings.api.port, "live" if live else "ready")
     click.echo(answer)
     sys.exit(status)
+
+
+def reached_at(host: str) -> str:
+    """Where a service on this machine that listens on `host` is asked; a listener on any address is, on loopback."""
+    return _ANY_ADDRESS.get(host, host)
 
 
 def ask(host: str, port: int, what: str) -> tuple[ExitCode, str]:

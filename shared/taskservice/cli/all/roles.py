@@ -10,6 +10,7 @@ from typing import Final, assert_never
 
 import structlog
 
+from taskservice.cli.health import reached_at
 from taskservice.clock import Clock
 from taskservice.config import Settings
 from taskservice.localstack.ports import any_free
@@ -31,7 +32,6 @@ from taskservice.telemetry.service import EXIT_REFUSED
 STOP_ORDER: Final = ("api", "worker", "ticker", "projector")
 """No new commands first; then no new runs; then the leader, and last who writes down what it decided."""
 STOP_GRACE_S: Final = 20.0
-_ANY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (read, not bound)
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -82,7 +82,7 @@ def _spec(
     host = settings.api.host if role == "api" else settings.health.host
     port = (settings.api.port if role == "api" else 0) or any_free()
     key = "app.task.api.port" if role == "api" else "app.task.health.port"
-    url = f"http://{_reached_at(host)}:{port}"
+    url = f"http://{_in_url(reached_at(host))}:{port}"
     grace_s = STOP_GRACE_S + (roles.worker_grace_ms / 1_000 if role == "worker" else 0)
     return ProcessSpec(
         name=name,
@@ -99,9 +99,8 @@ def _spec(
     )
 
 
-def _reached_at(host: str) -> str:
-    name = _ANY_ADDRESS.get(host, host)
-    return f"[{name}]" if ":" in name else name
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 class RunningRoles:
