@@ -17,7 +17,7 @@ LASTS_MS = 100 * SECOND
 SURVEY_MS = SECOND
 LOSES_DELIVERIES = 0.03
 """Share of takeovers after which no dispatch entry is left."""
-QUIESCE_MS = 240 * SECOND
+QUIESCE_MS = 400 * SECOND
 
 
 @dataclass
@@ -225,7 +225,8 @@ class History:
         if self.ticker is not None:
             self._recover(self.ticker)
         self.clients.start_scheduler()
-        self.clients.lift_limits()
+        if self.chance.random() < 0.5:  # else what they hold back must come through all the same
+            self.clients.lift_limits()
         self.time.run_until(self.time.now + 3 * SECOND)
         self.clients.disable_all()
         until = self.time.now + QUIESCE_MS

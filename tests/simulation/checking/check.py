@@ -8,7 +8,7 @@ from tests.simulation.checking.ledger import (
     check_promptness,
 )
 from tests.simulation.checking.limits import check_limits
-from tests.simulation.checking.lives import check_cancel, check_life
+from tests.simulation.checking.lives import check_cancel, check_deadline, check_life
 from tests.simulation.checking.overlap import check_order_of_judgement, check_overlap, check_turn, note_judgement
 from tests.simulation.checking.partition import Partition
 from tests.simulation.checking.violation import Violation
@@ -61,6 +61,7 @@ def _read(history: History, partition: Partition) -> None:
         check_life(partition, entry, log[number + 1] if number + 1 < len(log) else None)
         check_cancel(partition, entry)
         if said_at is not None:
+            check_deadline(partition, entry, said_at)
             check_order_of_judgement(partition, entry, said_at)
         note_judgement(partition, entry)
         partition.apply(entry)

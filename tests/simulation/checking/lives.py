@@ -41,6 +41,21 @@ def check_life(partition: Partition, entry: Logged, following: Logged | None) ->
         _check_failed(run, event, position)
 
 
+def check_deadline(partition: Partition, entry: Logged, said_at: int) -> None:
+    """I10: a report of after the deadline is decided after the deadline.
+
+    :param said_at: the time of the inbox item that this event answers.
+    """
+    event = entry.event
+    if not isinstance(event, (*ENDS_ATTEMPT, e.AttemptStarted, e.DispatchWithdrawn)):
+        return
+    run = partition.runs[event.instance_id]
+    if run.spec.deadline_ms is not None and not run.cancelled:
+        ran_out = run.due_at + run.spec.deadline_ms
+        what = f"{run.id}: what was said at {said_at} is decided, its deadline at {ran_out} is not"
+        demand(run.past_deadline or said_at < ran_out, "I10", entry.position, what)
+
+
 def check_cancel(partition: Partition, entry: Logged) -> None:
     """I16: a cancel is refused only when the end came first, and accepted only when it holds."""
     event = entry.event
