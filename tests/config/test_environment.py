@@ -37,7 +37,7 @@ def test_what_looks_like_a_slip_is_told(tmp_path: Path, slip: str, meant: str) -
 
 
 def test_other_variables_of_the_servers_are_left_alone(tmp_path: Path) -> None:
-    others = {"MYSQL_HOME": "/x", "REDIS_TLS_CA_CERT": "/y", "TASKSERVICE_MYSQLD": "mysqld", "PATH": "/bin"}
+    others = {"MYSQL_HOME": "/x", "REDIS_OPTIONS": "/y", "TASKSERVICE_MYSQLD": "mysqld", "PATH": "/bin"}
 
     assert load_settings({}, others, tmp_path).warnings == ()
 

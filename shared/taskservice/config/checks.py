@@ -7,6 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 from taskservice.config.effective import Effective
 from taskservice.config.settings import mysql_from_url
+from taskservice.config.tls import TLS_KEYS, faulty_authorities, in_vain, unchecked_redis, unknown_in_redis_url
 from taskservice.config.weak_secrets import weakness
 
 LEASE: Final = "app.task.distributed-lock.redis.default-expire-time"
@@ -75,7 +76,10 @@ def _no_mysql_url(values: Effective) -> str | None:
     url = values.optional("taskservice.mysql.url")
     if not isinstance(url, str) or mysql_from_url(url) is not None:
         return None
-    return f"{values.place('taskservice.mysql.url')} must be like mysql://user:password@host:3306/database"
+    return (
+        f"{values.place('taskservice.mysql.url')} must be like mysql://user:password@host:3306/database, with"
+        " ?tls=true&tls-ca-file=/path&tls-check-name=false behind it where that is wanted"
+    )
 
 
 def _weak(values: Effective, server: str) -> str | None:
@@ -120,5 +124,14 @@ _PROBLEMS = (
         lambda values: _weak(values, "mysql"),
     ),
     _Check(("profile", "taskservice.redis.url", "redis.password"), lambda values: _weak(values, "redis")),
+    _Check(TLS_KEYS["mysql"], lambda values: in_vain(values, "mysql")),
+    _Check(TLS_KEYS["redis"], lambda values: in_vain(values, "redis")),
+    _Check(("mysql.tls-ca-file",), lambda values: faulty_authorities(values, "mysql")),
+    _Check(("redis.tls-ca-file",), lambda values: faulty_authorities(values, "redis")),
+    _Check(("taskservice.redis.url",), unknown_in_redis_url),
 )
-_WARNINGS = (_Check((LEASE,), _slow_failover), _Check(("nacos.server-addr",), _nacos_does_nothing))
+_WARNINGS = (
+    _Check((LEASE,), _slow_failover),
+    _Check(("nacos.server-addr",), _nacos_does_nothing),
+    _Check(("taskservice.redis.url",), unchecked_redis),
+)

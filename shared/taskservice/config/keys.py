@@ -210,6 +210,24 @@ _SERVERS = (
     Setting("mysql.database", "taskservice", text(r"\S{1,64}", "a database name"), "its database", file_variant=True),
     Setting("mysql.user", "taskservice", text(r"\S{1,80}", "a user name"), "who logs in there", file_variant=True),
     Setting("mysql.password", "", ANY_TEXT, "its password", secret=True, file_variant=True),
+    Setting(
+        "mysql.tls",
+        False,
+        BOOLEAN,
+        "whether it is spoken to in TLS, and in nothing else; in `taskservice.mysql.url` that is `?tls=true`",
+    ),
+    Setting(
+        "mysql.tls-ca-file",
+        "",
+        ANY_TEXT,
+        "file, in PEM, with the authorities that sign its certificate; empty = the system's",
+    ),
+    Setting(
+        "mysql.tls-check-name",
+        True,
+        BOOLEAN,
+        "whether its certificate must name the host; the one that a MySQL makes for itself names none",
+    ),
     Setting("redis.host", "127.0.0.1", HOST, "host of Redis (7 or newer)", file_variant=True),
     Setting("redis.port", 6_379, PORT, "its port", file_variant=True),
     Setting(
@@ -220,6 +238,18 @@ _SERVERS = (
         file_variant=True,
     ),
     Setting("redis.password", "", ANY_TEXT, "its password", secret=True, file_variant=True),
+    Setting(
+        "redis.tls",
+        False,
+        BOOLEAN,
+        "whether it is spoken to in TLS; in `taskservice.redis.url` that is `rediss://`",
+    ),
+    Setting(
+        "redis.tls-ca-file",
+        "",
+        ANY_TEXT,
+        "file, in PEM, with the authorities that sign its certificate, beside the system's",
+    ),
     Setting(
         "nacos.server-addr",
         "",

@@ -1,6 +1,7 @@
 """From effective values to checked settings."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 from urllib.parse import quote
@@ -20,6 +21,7 @@ from taskservice.config.settings import (
     WorkerSettings,
     mysql_from_url,
 )
+from taskservice.config.tls import mysql_tls
 
 
 def load_settings(
@@ -111,7 +113,11 @@ def _redis(values: Effective) -> RedisSettings:
         user = quote(values.get("redis.user", str), safe="")
         password = quote(values.get("redis.password", str), safe="")
         login = f"{user}:{password}@" if user or password else ""
-        url = f"redis://{login}{values.get('redis.host', str)}:{values.get('redis.port', int)}/0"
+        scheme = "rediss" if values.get("redis.tls", bool) else "redis"
+        url = f"{scheme}://{login}{values.get('redis.host', str)}:{values.get('redis.port', int)}/0"
+    authorities = values.get("redis.tls-ca-file", str)
+    if authorities and "ssl_ca_certs=" not in url:
+        url += f"{'&' if '?' in url else '?'}ssl_ca_certs={quote(authorities, safe='')}"
     return RedisSettings(
         url=url,
         allow_eviction=values.get("taskservice.allow-eviction", bool),
@@ -122,10 +128,16 @@ def _redis(values: Effective) -> RedisSettings:
 def _mysql(values: Effective) -> MysqlSettings:
     url = values.optional("taskservice.mysql.url")
     named = mysql_from_url(url) if isinstance(url, str) else None
-    return named or MysqlSettings(
+    tls, authorities, check_name = mysql_tls(values, named)
+    if named is not None:
+        return replace(named, tls_ca_file=authorities)
+    return MysqlSettings(
         host=values.get("mysql.host", str),
         port=values.get("mysql.port", int),
         user=values.get("mysql.user", str),
         password=values.get("mysql.password", str),
         database=values.get("mysql.database", str),
+        tls=tls,
+        tls_ca_file=authorities,
+        tls_check_name=check_name,
     )

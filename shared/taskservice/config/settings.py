@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,24 +25,37 @@ class MysqlSettings:
     user: str
     password: str
     database: str
+    tls: bool = False
+    tls_ca_file: str = ""
+    """Of the authorities that sign its certificate; empty = the system's."""
+    tls_check_name: bool = True
 
     @property
     def url(self) -> str:
-        """`mysql://user:password@host:port/database`, quoted."""
+        """`mysql://user:password@host:port/database`, quoted, with `?tls=true` and what belongs to it."""
+        told = {"tls": "true"} if self.tls else {}
+        if self.tls and self.tls_ca_file:
+            told["tls-ca-file"] = self.tls_ca_file
+        if self.tls and not self.tls_check_name:
+            told["tls-check-name"] = "false"
         return (
             f"mysql://{quote(self.user, safe='')}:{quote(self.password, safe='')}"
-            f"@{self.host}:{self.port}/{quote(self.database, safe='')}"
+            f"@{self.host}:{self.port}/{quote(self.database, safe='')}{'?' if told else ''}{urlencode(told)}"
         )
 
 
 def mysql_from_url(url: str) -> MysqlSettings | None:
-    """The parts of `mysql://user:password@host:port/database`; None when it is not one."""
+    """The parts of `mysql://user:password@host:port/database?tls=true`; None when it is not one."""
     try:
         parts = urlsplit(url)
         port = parts.port or 3_306
     except ValueError:
         return None
     database = unquote(parts.path.lstrip("/"))
+    told = {name: found[-1] for name, found in parse_qs(parts.query, keep_blank_values=True).items()}
+    switches = {name: told.get(name, default) for name, default in (("tls", "false"), ("tls-check-name", "true"))}
+    if told.keys() - {*switches, "tls-ca-file"} or not {"true", "false"}.issuperset(switches.values()):
+        return None
     if parts.scheme != "mysql" or not parts.hostname or not parts.username or not database:
         return None
     return MysqlSettings(
@@ -51,6 +64,9 @@ def mysql_from_url(url: str) -> MysqlSettings | None:
         user=unquote(parts.username),
         password=unquote(parts.password or ""),
         database=database,
+        tls=switches["tls"] == "true",
+        tls_ca_file=told.get("tls-ca-file", ""),
+        tls_check_name=switches["tls-check-name"] == "true",
     )
 
 

@@ -168,7 +168,8 @@ class Database:
             if isinstance(sorted_error, Conflict | Refused):
                 raise sorted_error from error
             where = f"{self._target['host']}:{self._target['port']}"
-            raise Unavailable(f"no connection to the database at {where}: {sorted_error or error}") from error
+            why = f": {error.__cause__}" if str(error.__cause__ or "") else ""  # the driver hides what TLS said
+            raise Unavailable(f"no connection to the database at {where}: {sorted_error or error}{why}") from error
         return Connection(raw, self._limits)
 
     @asynccontextmanager

@@ -24,6 +24,13 @@ class TlsConnection(aiomysql.Connection):  # type: ignore[misc]
             raise pymysql.err.OperationalError(CR.CR_SSL_CONNECTION_ERROR, "it offers no TLS, which was asked for")
         await super()._request_authentication()
 
+    def close(self) -> None:
+        """End it now: TLS would wait for the server's farewell, up to half a minute."""
+        writer = self._writer
+        super().close()
+        if writer is not None:
+            writer.transport.abort()
+
 
 async def connect(tls: ssl.SSLContext | None, **target: Any) -> Any:
     """A connection of the driver, in TLS if there is a context.

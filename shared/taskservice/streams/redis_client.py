@@ -8,6 +8,8 @@ never wait for each other. A blocking read occupies its connection, hence `ReadL
 
 import asyncio
 import contextlib
+import functools
+import ssl
 from collections import deque
 from typing import Any, Final, TypeAlias
 
@@ -53,7 +55,20 @@ class HiConnection(Connection):
 
 
 class HiSSLConnection(SSLConnection):
-    """A TLS connection that packs with hiredis."""
+    """A TLS connection that packs with hiredis.
+
+    :param tls: certificates that were read before.
+    """
+
+    def __init__(self, *, tls: ssl.SSLContext, **options: Any) -> None:
+        super().__init__(**options)
+        self.ssl_context.context = tls
+
+    async def disconnect(self, nowait: bool = False, *rest: Any, **told: Any) -> None:  # noqa: D102, FBT001, FBT002 - redis-py's
+        writer = self._writer
+        await super().disconnect(nowait, *rest, **told)
+        if nowait and writer is not None:
+            writer.transport.abort()  # or TLS waits for the server's farewell, up to half a minute
 
     def pack_command(self, *args: Any) -> list[bytes]:  # noqa: D102 - redis-py's
         return _pack(*args)
@@ -74,6 +89,7 @@ def open_connection(url: str, client_name: str = "taskservice") -> Connection:
 
     :param url: `redis://`, `rediss://` or `unix://`, with user, password and database.
     :raises ValueError: for any other URL.
+    :raises NotSent: a file of certificates can't be used.
     """
     options: dict[str, Any] = dict(parse_url(url))
     kind = _CLASSES.get(options.pop("connection_class", Connection), HiConnection)
@@ -85,10 +101,23 @@ def open_connection(url: str, client_name: str = "taskservice") -> Connection:
         client_name=client_name,
         driver_info=None,
     )
+    if kind is HiSSLConnection:
+        options["tls"] = _tls_of(url)
     if "path" not in options:
         options["socket_keepalive"] = True
     connection: Connection = kind(**options)
     return connection
+
+
+@functools.lru_cache(maxsize=8)
+def _tls_of(url: str) -> ssl.SSLContext:
+    """Kept: reading the system's authorities takes 50 ms of the loop, for each connection."""
+    options: dict[str, Any] = dict(parse_url(url))
+    del options["connection_class"]
+    try:
+        return SSLConnection(**options).ssl_context.get()
+    except OSError as error:
+        raise NotSent(f"the certificates for TLS to Redis can't be used: {error}") from error
 
 
 class _Session:
