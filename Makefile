@@ -7,6 +7,7 @@ PYTHON ?= python3
 ARGS ?=
 MINUTES ?= 10
 SEED ?=
+SBOM ?= build/sbom.json
 SEEDS ?= 2000
 # Where `make test-mysql` keeps the MySQL server that it fetches.
 SERVERS ?= $(if $(HOME),$(HOME)/.cache/taskservice-servers,$(CURDIR)/.local/servers)
@@ -14,7 +15,7 @@ GET_REAL_MYSQL ?= ../shared/tools/get-real-mysql
 MYSQL_TESTS := $(wildcard $(addprefix tests/,storage projector lease localstack integration deploy))
 
 .DEFAULT_GOAL := help
-.PHONY: help venv up test contract simulate mutants-time docs-time test-mysql check audit lock fresh-check clean
+.PHONY: help venv up test contract simulate mutants-time docs-time test-mysql check audit sbom lock fresh-check clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +64,10 @@ check: $(STAMP) ## format, lint, types, import contracts, image and compose, and
 
 audit: $(STAMP) ## look for known vulnerabilities of what the image holds; says when it can't
 	@$(BIN)/python deploy/audit.py
+
+sbom: $(STAMP) ## write the bill of materials of the image, in CycloneDX: make sbom SBOM=FILE
+	@mkdir -p $(dir $(SBOM)) && $(BIN)/cyclonedx-py requirements --of JSON --output-reproducible \
+		-o $(SBOM) requirements/run.txt && echo "$(SBOM)"
 
 lock: ## pin and hash the requirements anew from pyproject.toml
 	@PYTHON="$(PYTHON)" sh deploy/lock.sh $(VENV)
