@@ -26,12 +26,14 @@ class ClockDecisions:
 
     def settle(self, instance: Instance) -> None:
         """Decide the clocks of one instance that ran out before the item, unless a fire before it has ended it."""
+        while self._has_clocks(instance) and self._run_out(instance, self._context.at):
+            continue
+
+    def _has_clocks(self, instance: Instance) -> bool:
         if not instance.is_open:
-            return
+            return False
         spec = self._context.state.spec_of(instance)
-        if spec.deadline_ms is not None or spec.start_timeout_ms is not None or spec.timeout_ms is not None:
-            while instance.is_open and self._run_out(instance, self._context.at):
-                continue
+        return spec.deadline_ms is not None or spec.start_timeout_ms is not None or spec.timeout_ms is not None
 
     def _run_out(self, instance: Instance, until: int) -> bool:
         """Decide the clock that ran out first, if any did."""
