@@ -120,3 +120,16 @@ async def test_a_backfill_is_planned_run_and_cancelled(told: tuple[Scene, Storyt
     )
     statuses = {run.status for run in scene.reads.kept_instances.values() if run.origin == "BACKFILL"}
     assert statuses == {"CANCELLED"}
+
+
+async def test_a_definition_is_shown_as_it_was(told: tuple[Scene, Storyteller, CommandLine]) -> None:
+    _, teller, cli = told
+    one = await history(teller)
+
+    (was,) = await cli.told("definitions", "show", one, "--as-of", teller.text("12:00"))
+    (within,) = await cli.told("definitions", "show", one[:18], "--as-of", teller.text("13:00"))
+    before = await cli.run("definitions", "show", one, "--as-of", teller.text("08:00"))
+
+    assert (was["version"], was["status"]) == (1, "ENABLED")
+    assert (within["version"], within["status"]) == (2, "DISABLED")
+    assert before.exit_code == 4

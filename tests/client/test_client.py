@@ -234,8 +234,10 @@ async def test_no_answer_and_a_strange_answer_are_told_apart_from_refusals() -> 
         lambda client: client.create_definition({}),
         lambda client: client.instance("i"),
         lambda client: client.scheduler_status(),
+        lambda client: client.fires("d"),
+        lambda client: client.backfill("d", "", ""),
     ],
-    ids=["definition", "definitions", "create", "instance", "status"],
+    ids=["definition", "definitions", "create", "instance", "status", "fires", "backfill"],
 )
 async def test_json_of_another_shape_is_a_strange_answer_too(ask: Callable[[Client], Awaitable[object]]) -> None:
     def strange(request: httpx.Request) -> httpx.Response:
@@ -260,7 +262,8 @@ async def test_every_route_has_a_method(scene: Scene) -> None:
             client.definitions(), client.definition("ID"), client.create_definition({}),
             client.replace_definition("ID", {}), client.patch_definition("ID", {}), client.delete_definition("ID"),
             client.enable_definition("ID"), client.disable_definition("ID"), client.trigger("ID"),
-            client.preview_definition({}), client.instances(), client.instance("ID"), client.cancel("ID"),
+            client.preview_definition({}), client.fires("ID"), client.backfill("ID", "", ""),
+            client.cancel_backfill("ID", "ID"), client.instances(), client.instance("ID"), client.cancel("ID"),
             client.retry("ID"), client.logs("ID"), client.instance_events("ID"), client.events(), client.commands(),
             client.command("ID"), client.workers(), client.scheduler_status(), client.running(),
             client.stop_scheduler(), client.start_scheduler(), client.restart_scheduler(),

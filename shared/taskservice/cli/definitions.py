@@ -16,11 +16,13 @@ from taskservice.cli.confirming import confirm, yes_option
 from taskservice.cli.examples import examples
 from taskservice.cli.exit_codes import CommandFailed, ExitCode
 from taskservice.cli.limiting import limit_options, page_of, up_to
+from taskservice.cli.moments import Instant
 from taskservice.cli.plan import Faulty
 from taskservice.cli.references import definition_of
 from taskservice.cli.views import DEFINITIONS, definition_rows
 from taskservice.cli.watching import watch_run
 from taskservice.client import Definition
+from taskservice.domain.ids import is_uuid
 
 SCHEDULE_TYPES = ("CRON", "FIXED_RATE", "FIXED_DELAY", "ONCE")
 MOST_TRIGGERED = 1_000
@@ -97,13 +99,19 @@ async def show_all(ask: Asking, *, limit: int | None, every: bool, **filters: An
     epilog=examples(
         "taskservice definitions show report.daily",
         "taskservice definitions show 0199c3a1 --json | jq .nextFireAt",
+        "taskservice definitions show report.daily --as-of 2d",
     ),
 )
 @definition_argument
+@click.option("--as-of", type=Instant(), metavar="TIME", help="as it was then; one that was deleted is named by its id")
 @asks_service
-async def show(ask: Asking, definition: str) -> None:
-    """Show all of one definition."""
-    found = await definition_of(ask.client, definition)
+async def show(ask: Asking, definition: str, *, as_of: str | None) -> None:
+    """Show all of one definition, as it is or as it was."""
+    if as_of is None:
+        found = await definition_of(ask.client, definition)
+    else:
+        named = definition if is_uuid(definition) else (await definition_of(ask.client, definition)).id
+        found = await ask.client.definition(named, as_of=as_of)
     ask.out.details(found, definition_rows(found))
 
 

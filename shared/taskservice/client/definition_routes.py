@@ -29,9 +29,9 @@ class DefinitionRoutes(Routes):
         async for one in every(lambda cursor: self.definitions(cursor=cursor, limit=page_size, **filters)):
             yield one
 
-    async def definition(self, definition_id: str) -> Definition:
-        """One definition."""
-        return _read(await self._transport.get(_path(definition_id)))
+    async def definition(self, definition_id: str, *, as_of: str | None = None) -> Definition:
+        """One definition; with `as_of` (RFC 3339) as it was then, also one that has been deleted since."""
+        return _read(await self._transport.get(_path(definition_id), {"asOf": as_of}))
 
     async def definition_by_key(self, key: str) -> Definition | None:
         """The definition with that key; None when there is none."""

@@ -7,7 +7,7 @@ import msgspec
 
 from taskservice.client.routes import LARGEST_PAGE, Routes, listing
 from taskservice.client.transport import decoded, segment
-from taskservice.client.values import Backfill, CancelledBackfill, DisabledSpan, LedgerEntry, LedgerPage
+from taskservice.client.values import Backfill, CancelledBackfill, LedgerEntry, LedgerPage
 
 
 class FireRoutes(Routes):
@@ -21,12 +21,13 @@ class FireRoutes(Routes):
         :param filters: by the contract's names: `from to outcome`.
         """
         path = f"/definitions/{segment(definition_id)}/fires"
-        raw = await self._transport.read(path, dict[str, Any], listing(filters, cursor, limit))
-        return LedgerPage(
-            items=tuple(map(_entry, raw["items"])),
-            ranges=msgspec.convert(raw["ranges"], tuple[DisabledSpan, ...]),
-            next_cursor=raw["nextCursor"],
+        answer = await self._transport.get(path, listing(filters, cursor, limit))
+        page = decoded(answer, LedgerPage)
+        members = decoded(answer, dict[str, Any])["items"]
+        items = tuple(
+            msgspec.structs.replace(entry, members=one) for entry, one in zip(page.items, members, strict=True)
         )
+        return msgspec.structs.replace(page, items=items)
 
     async def all_fires(
         self, definition_id: str, *, page_size: int = LARGEST_PAGE, **filters: Any
@@ -66,7 +67,3 @@ class FireRoutes(Routes):
         """End what is open of a backfill."""
         path = f"/definitions/{segment(definition_id)}/backfill/{segment(command_id)}/cancel"
         return decoded(await self._transport.post(path, {}), CancelledBackfill)
-
-
-def _entry(members: dict[str, Any]) -> LedgerEntry:
-    return msgspec.structs.replace(msgspec.convert(members, LedgerEntry), members=members)
