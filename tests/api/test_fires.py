@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 from tests.api.scene import Scene
-from tests.api.story import Storyteller, telling
+from tests.api.story import Storyteller, cron, telling
 
-from taskservice.domain.commands import DeleteDefinition
-from taskservice.domain.ids import instance_id_of_fire
+from taskservice.domain.commands import CreateDefinition, DeleteDefinition
+from taskservice.domain.ids import instance_id_of_fire, uuid7
 
 HOURLY = "0 0 * * * ?"
 HALF_HOURLY = "0 0/30 * * * ?"
@@ -160,6 +160,25 @@ async def test_what_is_still_to_come_is_upcoming_and_pages_like_the_rest() -> No
     assert [entry["fireTime"] for entry in only] == [teller.text(clock) for clock in ("11:00", "12:00", "13:00")]
     assert (only[0]["position"], only[0]["taskInstanceId"]) == (None, None)
     assert skipped == []
+
+
+async def test_what_others_decided_in_between_is_leapt_over() -> None:
+    async with telling() as (scene, teller):
+        await teller.until("08:30")
+        one = await teller.define(HOURLY)
+        noise = uuid7(teller.instant("08:30"), b"much noise")
+        await teller.ask(CreateDefinition, definition_id=noise, spec=cron("0 * * * * ?"))
+        await teller.until("12:10", step_minutes=1)
+        scene.reads.calls.clear()
+
+        found = await entries(scene, teller, one, "09:00", "12:05")
+
+    segments = scene.reads.calls.count("event_segments")
+    assert len(scene.reads.archived) > 200
+    assert [entry["fireTime"] for entry in found] == [
+        teller.text(clock) for clock in ("09:00", "10:00", "11:00", "12:00")
+    ]
+    assert segments <= 4 * len(found)
 
 
 async def test_the_ledger_of_a_deleted_definition_stays_readable_and_that_of_others_is_not_there() -> None:
