@@ -13,6 +13,8 @@ from taskservice.worker.declaring import DeclarationError, collecting
 from taskservice.worker.importing import ImportFailedError, import_handlers
 from taskservice.worker.registry import Registry
 
+DECLARE = "from taskservice.worker import task\n"
+
 
 def test_isolation_follows_the_kind_of_function() -> None:
     with collecting() as found:
@@ -80,7 +82,9 @@ def test_a_name_has_one_handler() -> None:
         async def other() -> None: ...
 
     Registry([found[0], found[0]])
-    with pytest.raises(DeclarationError, match=r"'same' is declared twice: by .*one and by .*other"):
+    with pytest.raises(
+        DeclarationError, match=r"'same' is declared twice: by .*one and by .*other \(.*test_declaring\.py, line \d+\)"
+    ):
         Registry(found)
 
 
@@ -88,7 +92,7 @@ def test_a_name_has_one_handler() -> None:
 def test_names_are_those_of_the_contract(name: str) -> None:
     with collecting() as found:
         task(name)(lambda: None)
-    with pytest.raises(DeclarationError, match="handler name"):
+    with pytest.raises(DeclarationError, match=r"handler name .*test_declaring\.py, line \d+"):
         Registry(found)
 
 
@@ -172,6 +176,12 @@ def test_a_file_is_a_module_too(module_folder: Path) -> None:
         (None, "can't import"),
         ("def f(:\n", r"can't import .*SyntaxError.*line 1"),
         ("\n1 / 0\n", r"ZeroDivisionError.*\.py, line 2\)"),
+        ("import json\njson.loads('{')\n", r"JSONDecodeError.*\.py, line 2\)"),
+        (DECLARE + "@task\ndef f(): ...\n", r': @task needs a name: @task\("orders.sweep"\) \(.*\.py, line 2\)'),
+        (
+            DECLARE + "@task('x', isolation='process')\ndef f(): ...\n",
+            r"not 'process'; PROCESS is meant\? \(.*line 2\)",
+        ),
     ],
 )
 def test_what_can_not_be_imported_is_said(module_folder: Path, source: str | None, words: str) -> None:

@@ -104,7 +104,7 @@ def resolving(**hosts: Sequence[str]) -> Any:
 async def test_one_bad_address_among_good_ones_refuses_the_host() -> None:
     guard = Guard((), resolving(mixed=("8.8.8.8", "127.0.0.1")))
 
-    with pytest.raises(AddressRefusedError, match=r"mixed.test is 127.0.0.1 \(loopback\)"):
+    with pytest.raises(AddressRefusedError, match=r"mixed.test:80 is 127.0.0.1 \(loopback\)"):
         await guard.pinned(httpx.URL("http://mixed.test/"))
 
 

@@ -95,7 +95,7 @@ async def test_while_the_name_of_a_store_has_no_address_nobody_is_called_on_its_
 async def test_the_workers_own_host_is_refused_on_its_public_address_unless_that_is_allowed() -> None:
     guard = Guard(["good.test:8081"], PUBLIC, here={"8.8.8.8"}.__contains__)
 
-    with pytest.raises(AddressRefusedError, match=r"good.test is 8.8.8.8 \(the worker's own host\)"):
+    with pytest.raises(AddressRefusedError, match=r"good.test:80 is 8.8.8.8 \(the worker's own host\)"):
         await guard.pinned(httpx.URL("http://good.test/"))
     assert await guard.pinned(httpx.URL("http://good.test:8081/")) == ("8.8.8.8",)
 

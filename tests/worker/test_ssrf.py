@@ -172,6 +172,14 @@ async def test_what_the_configuration_allows_is_reached_and_nothing_beside_it() 
     assert [reached for reached, _ in transport.reached] == ["10.0.0.5", "10.0.0.6"]
 
 
+async def test_a_refusal_says_what_the_address_is_and_where_it_may_be_listed() -> None:
+    outcome = await HttpCall(Guard(())).run(context(url="http://127.0.0.1:29728/health/ready"))
+
+    assert outcome.message == (
+        "127.0.0.1:29728 is a loopback address, which tasks may not call; app.task.http.allow of the worker may list it"
+    )
+
+
 @pytest.fixture
 async def dripping() -> AsyncIterator[int]:
     """A server that never comes to an end: a byte now and then; answers its port."""

@@ -51,6 +51,13 @@ class Declaration:
         """`module.name` of the code, for messages."""
         return f"{self.target.__module__}.{self.target.__qualname__}"
 
+    @property
+    def place(self) -> str:
+        """` (file, line n)` of the code, for messages; empty when there is none to name."""
+        target = self.target if inspect.isfunction(self.target) else getattr(self.target, "execute", None)
+        code = getattr(target, "__code__", None)
+        return "" if code is None else f" ({code.co_filename}, line {code.co_firstlineno})"
+
 
 F = TypeVar("F", bound=Callable[..., object])
 H = TypeVar("H", bound=TaskHandler)
@@ -67,6 +74,7 @@ def task(name: str, *, isolation: Isolation | None = None) -> Callable[[F], F]:
     :param isolation: where it runs; None = ASYNC for `async def`, THREAD for `def`; PROCESS for both.
     :raises DeclarationError: when the isolation does not fit the function.
     """
+    _check_named("task", name)
 
     def mark(function: F) -> F:
         if not inspect.isfunction(function):
@@ -85,6 +93,7 @@ def task_handler(name: str, *, isolation: Isolation | None = None) -> Callable[[
     :param isolation: where it runs; None = ASYNC for an `async def execute`, THREAD for a `def execute`; PROCESS for both.
     :raises DeclarationError: when the class is none, or the isolation does not fit.
     """
+    _check_named("task_handler", name)
 
     def mark(cls: type[H]) -> type[H]:
         given: object = cls  # users may decorate anything
@@ -121,11 +130,21 @@ def _declare(declaration: Declaration) -> None:
         found.append(declaration)
 
 
+def _check_named(decorator: str, name: object) -> None:
+    """A decorator without parentheses is handed what it decorates instead of a name."""
+    if not isinstance(name, str):
+        raise DeclarationError(f'@{decorator} needs a name: @{decorator}("orders.sweep")')
+
+
 def _isolation(name: str, wished: Isolation | None, *, is_async: bool) -> Isolation:
     if wished == "ASYNC" and not is_async:
         raise DeclarationError(
             f"handler {name!r}: isolation ASYNC needs an async def: a def would block every other run"
         )
     if wished is not None and wished not in get_args(Isolation):
-        raise DeclarationError(f"handler {name!r}: isolation is {' or '.join(get_args(Isolation))}, not {wished!r}")
+        meant = str(wished).upper()
+        hint = f"; {meant} is meant?" if meant in get_args(Isolation) else ""
+        raise DeclarationError(
+            f"handler {name!r}: isolation is {' or '.join(get_args(Isolation))}, not {wished!r}{hint}"
+        )
     return wished or ("ASYNC" if is_async else "THREAD")

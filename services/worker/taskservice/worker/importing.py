@@ -8,7 +8,8 @@ from pathlib import Path
 from traceback import extract_tb
 from types import ModuleType
 
-from taskservice.worker.declaring import Declaration, collecting, declarations_in
+from taskservice.worker.declaring import Declaration, DeclarationError, collecting, declarations_in
+from taskservice.worker.frames_of_users import is_library
 
 
 class ImportFailedError(Exception):
@@ -46,9 +47,16 @@ def _import(name: str) -> ModuleType:
     except OSError as error:
         raise ImportFailedError(f"can't read {name}: {error}") from error
     except Exception as error:  # whatever a user's module does while it is imported
-        where = "".join(f" ({at.filename}, line {at.lineno})" for at in extract_tb(error.__traceback__)[-1:])
-        at_fault = "" if isinstance(error, SyntaxError) else where
-        raise ImportFailedError(f"can't import {name}: {type(error).__name__}: {error}{at_fault}") from error
+        at_fault = "" if isinstance(error, SyntaxError) else _where(error)
+        kind = "" if isinstance(error, DeclarationError) else f"{type(error).__name__}: "
+        raise ImportFailedError(f"can't import {name}: {kind}{error}{at_fault}") from error
+
+
+def _where(error: Exception) -> str:
+    """The innermost line of the users' own code, since the mistake is rarely in a library that it called."""
+    frames = extract_tb(error.__traceback__)
+    own = [frame for frame in frames if not is_library(frame.filename)] or frames
+    return "".join(f" ({at.filename}, line {at.lineno})" for at in own[-1:])
 
 
 def _import_file(path: Path) -> ModuleType:

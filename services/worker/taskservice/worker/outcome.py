@@ -17,6 +17,7 @@ from taskservice.domain.reports import (
     TimedOut,
 )
 from taskservice.worker.cleaning import clean, cut
+from taskservice.worker.frames_of_users import place_of
 from taskservice.worker.result import TaskResult
 
 StopReason: TypeAlias = Literal["timeout", "cancel", "lost", "shutdown"]
@@ -37,12 +38,16 @@ class Success(msgspec.Struct, frozen=True, gc=False):
 
 
 class Failure(msgspec.Struct, frozen=True, gc=False):
-    """`retry` False: another try is of no use. `retry_after_ms`: the least pause before it."""
+    """`retry` False: another try is of no use. `retry_after_ms`: the least pause before it.
+
+    `at`: `file:line` of what raised it; for the worker's own log alone.
+    """
 
     error_type: str
     message: str
     retry: bool = True
     retry_after_ms: int = 0
+    at: str = ""
 
 
 class Ended(msgspec.Struct, frozen=True, gc=False):
@@ -102,7 +107,8 @@ def failure_of(error: BaseException) -> Failure:
         text = str(error)
     except Exception as broken:  # noqa: BLE001 (a user's __str__ may raise anything)
         text = f"<no text: __str__ raised {type(broken).__name__}>"
-    return failure(type(error).__name__, text or type(error).__name__)
+    found = failure(type(error).__name__, text or type(error).__name__)
+    return msgspec.structs.replace(found, at=place_of(error))
 
 
 def failure(error_type: str, message: str, *, retry: bool = True, retry_after_ms: int = 0) -> Failure:

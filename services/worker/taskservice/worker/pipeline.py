@@ -13,6 +13,7 @@ from taskservice.domain.definition.spec import Isolation
 from taskservice.domain.dispatch import WorkOrder
 from taskservice.worker.binding import BadArguments
 from taskservice.worker.context import TaskContext
+from taskservice.worker.frames_of_users import traceback_of
 from taskservice.worker.outcome import Failure, Success, failure, failure_of, success_of
 from taskservice.worker.registry import Handler, Registry
 
@@ -64,7 +65,7 @@ async def call_on_loop(prepared: Prepared, context: TaskContext) -> Success | Fa
             raise
         return failure("CancelledError", "the handler cancelled itself")
     except BaseException as error:  # noqa: BLE001 (whatever a handler raises is its failure; SystemExit too)
-        return failure_of(error)
+        return _raised(error, context)
 
 
 def call_in_thread(prepared: Prepared, context: TaskContext) -> Success | Failure:
@@ -75,7 +76,12 @@ def call_in_thread(prepared: Prepared, context: TaskContext) -> Success | Failur
             value = asyncio.run(_awaited(value))
         return success_of(value)
     except BaseException as error:  # noqa: BLE001 (likewise)
-        return failure_of(error)
+        return _raised(error, context)
+
+
+def _raised(error: BaseException, context: TaskContext) -> Failure:
+    context.log.error(traceback_of(error))
+    return failure_of(error)
 
 
 async def _awaited(value: object) -> object:

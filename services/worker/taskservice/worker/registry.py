@@ -61,10 +61,12 @@ class Registry:
         """
         name = declaration.name
         if not 1 <= len(name) <= MAX_NAME or not all(c.isascii() and (c.isalnum() or c in "_.:-") for c in name):
-            raise DeclarationError(f"handler name {name!r}: 1 to {MAX_NAME} of A-Z a-z 0-9 _ . : -")
+            raise DeclarationError(f"handler name {name!r}: 1 to {MAX_NAME} of A-Z a-z 0-9 _ . : -{declaration.place}")
         known = self._handlers.get(name)
         if known is not None and known.source != declaration.source:
-            raise DeclarationError(f"handler {name!r} is declared twice: by {known.source} and by {declaration.source}")
+            raise DeclarationError(
+                f"handler {name!r} is declared twice: by {known.source} and by {declaration.source}{declaration.place}"
+            )
         if known is None:
             self._handlers[name] = _handler(declaration)
 
@@ -93,11 +95,14 @@ def _handler(declaration: Declaration) -> Handler:
             call = target().execute
         except TypeError as error:
             raise DeclarationError(
-                f"handler {declaration.name!r}: can't make a {target.__qualname__}(): {error}"
+                f"handler {declaration.name!r}: can't make a {target.__qualname__}(): {error}{declaration.place}"
             ) from error
         binding = Binding(takes_context=True, accepted=frozenset(), required=(), takes_any=False)
     else:
-        binding = bind(target)
+        try:
+            binding = bind(target)
+        except DeclarationError as error:
+            raise DeclarationError(f"{error}{declaration.place}") from error
     return Handler(
         name=declaration.name,
         isolation=declaration.isolation,

@@ -17,6 +17,7 @@ from taskservice.domain.reports import Started, encode_report
 from taskservice.streams.batches import Finish, ReportKind
 from taskservice.worker.attempt import Alarms, Attempt
 from taskservice.worker.context import ask_to_end, call_begins, current_context
+from taskservice.worker.failure_news import FailureNews
 from taskservice.worker.metrics import WorkerMetrics
 from taskservice.worker.outcome import (
     Ended,
@@ -79,6 +80,7 @@ class Runs:
         self._alarms = Alarms()
         self._fresh: deque[Attempt] = deque()
         self._running: set[Attempt] = set()
+        self._failures = FailureNews()
 
     @property
     def running(self) -> int:
@@ -145,6 +147,7 @@ class Runs:
             attempt = self._fresh.popleft()
             if not attempt.decided:
                 self._send(attempt, "started", encode_report(Started(attempt.position, _started(attempt))))
+        self._failures.catch_up(now_mono)
         for attempt in self._alarms.due(now_mono):
             if attempt.stopping is None:
                 self.stop(attempt, "timeout", attempt.order.cancel_grace_ms)
@@ -228,6 +231,8 @@ class Runs:
             attempt.stuck = True
             self._metrics.stuck_threads += 1
         self._metrics.outcomes[_counted_as(outcome)] += 1
+        if isinstance(outcome, Failure):
+            self._failures.tell(attempt.order, outcome, self._clock.monotonic_ms())
         if attempt.started_at is not None:
             self._metrics.ran(attempt.kind, self._clock.monotonic_ms() - attempt.started_mono)
         times = Times(attempt.started_at, max(self._redis_clock.now_ms(), attempt.started_at or 0))

@@ -94,16 +94,16 @@ class Guard:
         if own is not None and not (allowed and own.may_be_allowed):
             raise AddressRefusedError(f"{url.host}:{port} is {own.name}, which tasks may not call")
         if not allowed:
-            self._check(url.host, addresses)
+            self._check(url.host, port, addresses)
         return addresses
 
-    def _check(self, host: str, addresses: Sequence[str]) -> None:
+    def _check(self, host: str, port: int, addresses: Sequence[str]) -> None:
         for address in addresses:
             why = refusal(address) or ("the worker's own host" if self._here(address) else None)
             if why is not None:
                 raise AddressRefusedError(
-                    f"{host} is {address} ({why}), which tasks may not call;"
-                    " app.task.http.allow of the worker lists exceptions"
+                    f"{_pair(host, port)} is {_words(host, address, why)}, which tasks may not call;"
+                    " app.task.http.allow of the worker may list it"
                 )
 
     async def _own_at(self, port: int, addresses: Sequence[str]) -> OwnServer | None:
@@ -137,6 +137,13 @@ def at_address(request: httpx.Request, address: str) -> httpx.Request:
     )
     pinned.headers["Host"] = request.headers["Host"]
     return pinned
+
+
+def _words(host: str, address: str, why: str) -> str:
+    """What is refused: `a loopback address`, of a name with the address that it has; `10.1.2.3 (private)`."""
+    if host != address:
+        return f"{address} ({why})"
+    return f"a {why} address" if why in {"loopback", "private"} else f"an address that is refused ({why})"
 
 
 def _pair(host: str, port: int) -> str:

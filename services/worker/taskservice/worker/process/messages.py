@@ -93,6 +93,7 @@ class Answered(msgspec.Struct, frozen=True, array_like=True, tag="answered", gc=
     """The handler returned or raised. `result`: JSON, of a success.
 
     :ivar clean: the runner is as it was before: no thread left.
+    :ivar at: `file:line` that raised.
     """
 
     ok: bool
@@ -102,6 +103,7 @@ class Answered(msgspec.Struct, frozen=True, array_like=True, tag="answered", gc=
     retry: bool = True
     clean: bool = True
     retry_after_ms: int = 0
+    at: str = ""
 
 
 FromRunner: TypeAlias = Ready | CannotStart | Called | Line | Answered

@@ -134,9 +134,15 @@ class Runner:
         match outcome:
             case Success(result):
                 return m.Answered(ok=True, result=bytes(result), clean=clean)
-            case Failure(error_type, message, retry, pause):
+            case Failure(error_type, message, retry, pause, at):
                 return m.Answered(
-                    ok=False, error_type=error_type, message=message, retry=retry, clean=clean, retry_after_ms=pause
+                    ok=False,
+                    error_type=error_type,
+                    message=message,
+                    retry=retry,
+                    clean=clean,
+                    retry_after_ms=pause,
+                    at=at,
                 )
 
     def _outcome(self, call: m.Call) -> Success | Failure:

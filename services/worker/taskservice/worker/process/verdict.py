@@ -32,8 +32,9 @@ def outcome_of(end: m.End, limits: m.Limits, judge: Judge) -> Success | Failure:
         case m.Answered(error_type="MemoryError") if limits.memory_bytes is not None:
             name, _ = EXCEEDED["memory"]
             return failure(name, f"no memory left below {limits.memory_bytes} bytes (memoryLimitBytes): {end.message}")
-        case m.Answered(error_type=error_type, message=message, retry=retry, retry_after_ms=pause):
-            return failure(error_type, message, retry=retry, retry_after_ms=pause)
+        case m.Answered(error_type=error_type, message=message, retry=retry, retry_after_ms=pause, at=at):
+            found = failure(error_type, message, retry=retry, retry_after_ms=pause)
+            return msgspec.structs.replace(found, at=at)
         case m.Exited():
             return judge(end)
         case m.Exceeded(limit, allowed, used):
