@@ -2,6 +2,7 @@ import hashlib
 
 import pytest
 
+from taskservice.clock import ManualClock
 from taskservice.storage import keys
 from taskservice.storage.database import Database
 from taskservice.storage.rows import KeySummary
@@ -45,9 +46,11 @@ async def test_a_key_needs_a_tenant(database: Database) -> None:
 
 
 async def test_a_list_of_keys_shows_everything_but_the_key(database: Database) -> None:
+    clock = ManualClock()  # of two keys that one millisecond made neither is the older
     await create_tenant(database, "acme")
-    old = await keys.create_key(database, "acme", "VIEWER", name="old")
-    new = await keys.create_key(database, "acme", "ADMIN", platform=True)
+    old = await keys.create_key(database, "acme", "VIEWER", name="old", clock=clock)
+    clock.advance(1)
+    new = await keys.create_key(database, "acme", "ADMIN", platform=True, clock=clock)
     await keys.revoke_key(database, old.id)
 
     listed = await keys.list_keys(database)
