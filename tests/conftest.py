@@ -12,6 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 import pymysql
 import pytest
 import redis
+from hypothesis import HealthCheck, settings
 
 from taskservice.localstack.mysql_server import MysqlServer
 from taskservice.localstack.ports import any_free
@@ -25,6 +26,9 @@ STOP_GRACE_S = 15.0
 REDIS_DATABASES = 512
 GONE = -2
 """What PTTL answers for a key that expired since it was listed."""
+
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")  # an example that takes long says something of the machine
 
 _databases = itertools.count(1)
 _schemas = itertools.count(1)

