@@ -147,6 +147,7 @@ def test_the_services_are_one_api_two_tickers_one_worker_one_projector(tmp_path:
         ("api", "api"), ("ticker-1", "ticker"), ("ticker-2", "ticker"), ("worker-1", "worker"), ("projector", "projector"),
     ]  # fmt: skip
     assert len({spec.url for spec in specs}) == len(specs)
+    assert [spec.name for spec in specs if "stack=local" in spec.command] == ["worker-1"]
 
 
 def test_services_are_told_where_the_servers_are_and_whom_not_to_outlive(tmp_path: Path) -> None:

@@ -200,7 +200,8 @@ class Scene:
 
     async def _run(self) -> None:
         try:
-            await self.worker.run(self.stopping)
+            with self.shared.watch:
+                await self.worker.run(self.stopping)
         finally:
             self.shared.threads.close()
             if self.shared.processes is not None:

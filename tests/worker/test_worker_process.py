@@ -8,12 +8,14 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 from tests.worker.conftest import KEYS
 from tests.worker.process_handlers import alive, noted
 from tests.worker.scene import Leader, result_of
 from tests.worker.test_process import ROOT, worker_process
 
 from taskservice.clock import SystemClock
+from taskservice.config import load_settings
 from taskservice.domain.dispatch import StreamInfo
 from taskservice.domain.reports import Interrupted, Succeeded, TimedOut
 from taskservice.domain.workers import WorkerInfo, slot_kind
@@ -22,6 +24,7 @@ from taskservice.streams.bundle import RedisStreams
 from taskservice.streams.keys import Keys
 from taskservice.telemetry.service import EXIT_WORN_OUT
 from taskservice.testing.waiting import wait_until
+from taskservice.worker.main import DEFAULT_REDIS_URL, hint_at_redis
 
 IMPORT = ("--import", "tests.worker.process_handlers")
 
@@ -195,3 +198,34 @@ async def test_a_partition_may_be_served_alone(redis_url: str, leader: Leader, t
         assert await leader.workers() == {}
         assert len(await streams.beats.workers()) == 1
     await streams.close()
+
+
+async def test_the_start_names_the_handlers_and_takes_work_only_when_redis_has_answered(
+    redis_url: str, leader: Leader, tmp_path: Path
+) -> None:
+    with worker_process(redis_url, tmp_path, *IMPORT) as process:
+        await wait_until(lambda: '"takes work"' in process.log.read_text(), "it takes work")
+
+        assert f"{process.popen.pid}-" in "".join(await leader.workers())
+        said = process.log.read_text()
+        assert "handlers: p.async, p.class, " in said
+        assert "(built in: http, noop)" in said
+        assert "make up" not in said
+
+
+async def test_without_a_stack_and_without_redis_it_says_where_to_start_it(tmp_path: Path) -> None:
+    """The default address itself may be taken on this machine: the task alone is run, with a worker that hears nothing."""
+    settings = load_settings({}, {}, tmp_path)
+    with capture_logs() as told:
+        await hint_at_redis(settings, lambda: {"beat_answered": False}, tmp_path, after_s=0)
+        await hint_at_redis(settings, lambda: {"beat_answered": True}, tmp_path, after_s=0)
+        (tmp_path / ".local").mkdir()
+        (tmp_path / ".local" / "stack.json").write_text("{}")
+        await hint_at_redis(settings, lambda: {"beat_answered": False}, tmp_path, after_s=0)
+
+    (word,) = told
+    assert word["event"].startswith("no Redis at 127.0.0.1:6379, and no stack in this folder: is `make up` running?")
+
+
+def test_the_default_address_is_the_settings_own(tmp_path: Path) -> None:
+    assert load_settings({}, {}, tmp_path).redis.url == DEFAULT_REDIS_URL

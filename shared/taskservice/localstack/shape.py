@@ -29,6 +29,8 @@ DECIDED_HERE: Final = MappingProxyType(
     }
 )
 """Settings that a local stack decides for each of its processes, and what a person does instead of `--set`."""
+OWN_LABEL: Final = "stack=local"
+"""Of the stack's own workers: whoever starts one beside them has other settings, perhaps of an earlier start."""
 MERGED_HERE: Final = ("app.task.http.allow",)
 """Settings to which a local stack adds something: the processes get the sum in their environment."""
 
@@ -107,12 +109,12 @@ class Wiring:
 
 def service_specs(shape: Shape, settings: Settings, wiring: Wiring) -> list[ProcessSpec]:
     """The four services as processes, in the order in which they are shown."""
-    imports = [argument for module in shape.handler_modules for argument in ("--import", module)]
+    arguments = ["--label", OWN_LABEL, *(word for module in shape.handler_modules for word in ("--import", module))]
     numbered = [f"ticker-{number}" for number in range(1, shape.tickers + 1)]
     specs = [_service(shape, settings, wiring, "api", "api", [])]
     specs += [_service(shape, settings, wiring, name, "ticker", []) for name in numbered]
     for number in range(1, shape.workers + 1):
-        specs.append(_service(shape, settings, wiring, f"worker-{number}", "worker", imports))
+        specs.append(_service(shape, settings, wiring, f"worker-{number}", "worker", arguments))
     specs.append(_service(shape, settings, wiring, "projector", "projector", []))
     return specs
 

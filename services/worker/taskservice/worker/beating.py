@@ -37,6 +37,7 @@ class Beater:
 
     :param info: what a beat says, without its number.
     :param running: how many handlers run now.
+    :param first_answered: told when Redis has answered the first beat.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Beater:
         ledger: Ledger,
         metrics: WorkerMetrics,
         running: Callable[[], int],
+        first_answered: Callable[[], None],
     ) -> None:
         self._beats = beats
         self._info = info
@@ -63,6 +65,7 @@ class Beater:
         self._ledger = ledger
         self._metrics = metrics
         self._running = running
+        self._first_answered = first_answered
         self._bell = Bell()
         self._number = 0
         self._rev = -1
@@ -136,6 +139,7 @@ class Beater:
                 self._metrics.beats += 1
                 if self.control_from is None:
                     self.control_from = answer.control_last_id
+                    self._first_answered()
                 self._compare_pending(answer.pending, max(held, len(self._ledger)))
                 self._read(answer)
 

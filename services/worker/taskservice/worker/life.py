@@ -8,7 +8,7 @@ It ends when the leader has declared the worker lost, or when it is told to stop
 import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import structlog
@@ -31,6 +31,7 @@ from taskservice.worker.process.pool import ProcessPool
 from taskservice.worker.registry import Registry
 from taskservice.worker.running import Runs
 from taskservice.worker.slots import Slots
+from taskservice.worker.standing_still import LoopWatch
 from taskservice.worker.taking import Taker
 from taskservice.worker.threads import ThreadPool
 from taskservice.worker.trust import RedisClock, Trust
@@ -49,7 +50,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What outlives one life: handlers, slots, threads and processes of the worker."""
+    """What outlives one life: handlers, slots, threads and processes of the worker, and the watch on its event loop."""
 
     registry: Registry
     slots: Slots
@@ -59,6 +60,7 @@ class Shared:
     clock: Clock
     redis_clock: RedisClock
     processes: ProcessPool | None = None
+    watch: LoopWatch = field(default_factory=LoopWatch)
 
 
 class Life:
@@ -108,6 +110,7 @@ class Life:
             ledger=self._ledger,
             metrics=shared.metrics,
             running=lambda: self.runs.running,
+            first_answered=self._takes_work,
         )
         self._control = ControlReader(
             streams.control,
@@ -119,6 +122,7 @@ class Life:
         self.afterlife: asyncio.Task[None] | None = None
         """After `abandon`: until every handler has returned, so that a thread that never does is counted as stuck."""
         self._unlisten = [shared.slots.listen(kind, taker.wake) for kind, taker in self._takers.items()]
+        self._unlisten.append(shared.watch.listen(self.runs.on_loop))
 
     def ready(self) -> dict[str, bool]:
         """Whether runs may be expected to be taken."""
@@ -143,7 +147,7 @@ class Life:
             **{f"take-{kind}": taker.run_once for kind, taker in self._takers.items()},
         }
         for name, turn in loops.items():
-            self._start(name, keep_turning(name, turn))
+            self._start(name, keep_turning(name, turn, self._shared.watch.excuses))
         try:
             ended, _ = await asyncio.wait(self._tasks.values(), return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
@@ -201,6 +205,7 @@ class Life:
             report=self._finisher.add,
             settle=lambda attempt: self._ledger.settle(attempt.entry_id, shared.clock.monotonic_ms()),
             unable=self._unable,
+            called_on_loop=shared.watch.called,
         )
 
     def _taker(self, kind: Isolation) -> Taker:
@@ -214,6 +219,10 @@ class Life:
             quiet=self._finisher.quiet,
             left_out=self._leave_out,
         )
+
+    def _takes_work(self) -> None:
+        info = self.info
+        log.info("takes work", worker=info.id, queues=info.queues, handlers=len(info.handlers), slots=info.slots)
 
     def _leave_out(self, suffix: str) -> None:
         self._beater.leave_out(suffix)

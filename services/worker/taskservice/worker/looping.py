@@ -18,9 +18,10 @@ Turn = Callable[[], Awaitable[float]]
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
-async def keep_turning(name: str, turn: Turn) -> None:
+async def keep_turning(name: str, turn: Turn, excused: Callable[[], bool] = lambda: False) -> None:
     """Call `turn` again and again. A failure to speak with Redis is said once and tried again; all else ends the loop.
 
+    :param excused: whether a failure now is not Redis' fault, and not worth a word unless it lasts.
     :raises Exception: whatever a turn raises that is no `StreamsError`.
     """
     pause_s = FIRST_PAUSE_S
@@ -29,9 +30,9 @@ async def keep_turning(name: str, turn: Turn) -> None:
         try:
             rest_s = await turn()
         except StreamsError as error:
-            if not failing:
+            if not failing and not excused():
                 log.warning("Redis does not answer; trying again", loop=name, error=str(error))
-            failing = True
+                failing = True
             await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311 (spreads reconnects, guards nothing)
             pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
             continue

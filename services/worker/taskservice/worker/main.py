@@ -7,8 +7,10 @@ import re
 import secrets
 import socket
 import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 
 import click
 import structlog
@@ -16,6 +18,7 @@ from prometheus_client import CollectorRegistry
 
 from taskservice.clock import SystemClock
 from taskservice.config import ExecutorSettings, Settings, settings_options
+from taskservice.config.local_stack import STACK_FILE
 from taskservice.domain.definition.spec import Isolation
 from taskservice.domain.workers import WorkerInfo
 from taskservice.streams.bundle import RedisStreams
@@ -37,6 +40,7 @@ from taskservice.worker.process.seat import KeeperCommand
 from taskservice.worker.process.tree import knows_children
 from taskservice.worker.registry import Registry
 from taskservice.worker.slots import Slots
+from taskservice.worker.standing_still import LoopWatch
 from taskservice.worker.threads import ThreadPool
 from taskservice.worker.trust import RedisClock
 from taskservice.worker.worker import Worker, worker_id
@@ -44,6 +48,10 @@ from taskservice.worker.worker import Worker, worker_id
 QUEUE = re.compile(r"[a-z0-9._-]{1,64}", re.ASCII)
 LABEL = re.compile(r"[^=\s]{1,63}=.{0,255}")
 LEAST_PROCESS_SLOTS = 2
+BUILT_IN = "taskservice.worker.built_in."
+MAX_NAMES_TOLD = 30
+DEFAULT_REDIS_URL = "redis://127.0.0.1:6379/0"
+HINT_AFTER_S = 1.0
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -113,6 +121,7 @@ async def serve(settings: Settings, told: Told, stop: asyncio.Event) -> None:
     for warning in settings.warnings:
         log.warning(warning)
     registry = _registry(settings, told.modules)
+    log.info(_handlers_told(registry))
     executor = settings.executor
     slots = Slots(slot_sizes(executor))
     clock = SystemClock()
@@ -142,12 +151,13 @@ async def serve(settings: Settings, told: Told, stop: asyncio.Event) -> None:
         )
         for partition in partitions
     }
+    watch = LoopWatch()
     crew = Crew(
         [
             Worker(
                 streams[partition],
                 info,
-                Shared(registry, slots, threads, buffers[partition], metrics, clock, redis_clock, processes),
+                Shared(registry, slots, threads, buffers[partition], metrics, clock, redis_clock, processes, watch),
                 new_id=lambda: worker_id(host, pid, secrets.token_hex(4)),
                 ttl_ms=settings.scheduler.worker_ttl_ms,
                 grace_ms=told.grace_ms,
@@ -158,15 +168,41 @@ async def serve(settings: Settings, told: Told, stop: asyncio.Event) -> None:
     exported = CollectorRegistry()
     exported.register(metrics)
     health = HealthServer(host=settings.health.host, port=settings.health.port, ready=crew.ready, registry=exported)
+    hint = asyncio.create_task(hint_at_redis(settings, crew.ready, Path.cwd()), name="worker-hint")
     try:
         async with process_metrics(exported, "worker"), health:
             log.info("health and metrics", host=settings.health.host, port=health.port)
-            await crew.run(stop)
+            with watch:
+                await crew.run(stop)
     finally:
+        hint.cancel()
         threads.close()
         await processes.close()
         for one in streams.values():
             await one.close()
+
+
+def _handlers_told(registry: Registry) -> str:
+    """`handlers: data.sync (built in: http, noop)`."""
+    built_in = sorted(handler.name for handler in registry if handler.source.startswith(BUILT_IN))
+    own = sorted(handler.name for handler in registry if handler.name not in built_in)
+    names = ", ".join(own[:MAX_NAMES_TOLD]) or "none of your own"
+    more = f" and {len(own) - MAX_NAMES_TOLD} more" if len(own) > MAX_NAMES_TOLD else ""
+    return f"handlers: {names}{more} (built in: {', '.join(built_in)})"
+
+
+async def hint_at_redis(
+    settings: Settings, ready: Callable[[], Mapping[str, bool]], folder: Path, *, after_s: float = HINT_AFTER_S
+) -> None:
+    """A word to whoever starts a worker in a folder without a stack, and named no server either."""
+    if settings.redis.url != DEFAULT_REDIS_URL or (folder / STACK_FILE).exists():
+        return
+    await asyncio.sleep(after_s)
+    if not ready().get("beat_answered", False):
+        log.warning(
+            "no Redis at 127.0.0.1:6379, and no stack in this folder: is `make up` running?"
+            " Start the worker in its folder, or name Redis (REDIS_HOST, REDIS_PORT)"
+        )
 
 
 def slot_sizes(executor: ExecutorSettings) -> dict[Isolation, int]:

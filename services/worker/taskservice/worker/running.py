@@ -50,6 +50,7 @@ class Runs:
     :param processes: None: this worker has no PROCESS slots.
     :param report: takes what the inbox is to be told.
     :param unable: told of a stream whose work this worker can't do, and why.
+    :param called_on_loop: told the name of each handler that is called on the event loop.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Runs:
         report: Callable[[Finish], None],
         settle: Callable[[Attempt], None],
         unable: Callable[[str, str], None],
+        called_on_loop: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._registry = registry
         self._slots = slots
@@ -76,6 +78,7 @@ class Runs:
         self._report = report
         self._settle = settle
         self._unable = unable
+        self._called_on_loop = called_on_loop
         self._loop = asyncio.get_running_loop()
         self._alarms = Alarms()
         self._fresh: deque[Attempt] = deque()
@@ -86,6 +89,10 @@ class Runs:
     def running(self) -> int:
         """Handlers that have not returned."""
         return len(self._running)
+
+    def on_loop(self) -> set[str]:
+        """Names of the handlers that are on the event loop now."""
+        return {attempt.order.handler for attempt in self._running if attempt.kind == "ASYNC"}
 
     def call(self, attempt: Attempt) -> None:
         """Call the handler; the caller holds a slot for it, which this gives back when the handler has returned."""
@@ -107,6 +114,7 @@ class Runs:
             return
         self._begins(attempt)
         if attempt.kind == "ASYNC":
+            self._called_on_loop(attempt.order.handler)
             attempt.task = self._loop.create_task(self._on_loop(attempt, prepared))
         else:
             self._threads.submit(partial(self._in_thread, attempt, prepared, contextvars.copy_context()))

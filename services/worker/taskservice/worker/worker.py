@@ -79,7 +79,6 @@ class Worker:
         info = self._next_info()
         life = self.life = Life(self._streams, info, self._shared, ttl_ms=self._ttl_ms)
         self._shared.metrics.lives += 1
-        log.info("takes work", worker=info.id, queues=info.queues, handlers=len(info.handlers), slots=info.slots)
         run = asyncio.create_task(life.run(), name="worker-life")
         await asyncio.wait((run, stopping, stuck), return_when=asyncio.FIRST_COMPLETED)
         if run.done():
