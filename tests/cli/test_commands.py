@@ -183,6 +183,8 @@ async def test_apply_tells_programs_what_it_does(scene: Scene, cli: CommandLine)
     second = await cli.told("definitions", "apply", "-", stdin=json.dumps([{**entry, "intervalMs": 2_000}]))
 
     made = next(iter(scene.reads.kept_definitions))
+    (warning,) = first[0].pop("warnings")
+    assert warning["code"] == "NO_HANDLER"
     assert first == [{"entry": 0, "action": "create", "key": "a", "taskName": "t", "id": made}]
     assert second[0]["differences"] == {"intervalMs": {"from": 1_000, "to": 2_000}}
     listed = "".join(json.dumps(one) for one in await cli.told("definitions", "list"))

@@ -12,6 +12,7 @@ from taskservice.cli.exit_codes import CommandFailed, ExitCode
 from taskservice.cli.output import Output
 from taskservice.cli.plan import Change, Create, Faulty, Step, Unchanged, keys_given_twice, may_match, plan_entry
 from taskservice.cli.progress import progress
+from taskservice.cli.schedule_told import in_words, next_there
 from taskservice.client import Client, ClientError, Definition
 
 MOST_SHOWN = 120
@@ -113,7 +114,7 @@ def _show(out: Output, step: Step, entry: Any, made: Definition | None) -> None:
         return
     place = f" (entry {step.entry})" if isinstance(step, Faulty) else ""
     out.line(f"{action:<9}  {_name(entry)}{place}")
-    for line in _remarks(step):
+    for line in (*_remarks(step), *_promised(step, made)):
         out.line(f"             {line}")
 
 
@@ -127,6 +128,8 @@ def _record(step: Step, entry: Any, made: Definition | None, action: str) -> dic
         "taskName": members.get("taskName"),
         "id": existing if made is None else made.id,
     }
+    if made is not None and made.warnings:
+        record["warnings"] = made.warnings
     if isinstance(step, Change):
         record["differences"] = {name: {"from": old, "to": new} for name, (old, new) in step.differences.items()}
     if isinstance(step, Faulty):
@@ -145,6 +148,19 @@ def _remarks(step: Step) -> list[str]:
             return []
         case _:
             assert_never(step)
+
+
+def _promised(step: Step, made: Definition | None) -> list[str]:
+    """Of what was made or changed: what its schedule means, when it comes due, what may surprise."""
+    if made is None or isinstance(step, Unchanged):
+        return []
+    words = in_words(made)
+    coming = next_there(made) if made.enabled else None
+    return [
+        *([] if words is None else [words]),
+        *([] if coming is None else [f"next {coming}"]),
+        *(f"warning {one.code}: {one.detail}" for one in made.warnings),
+    ]
 
 
 def _summary(steps: list[Step], *, dry_run: bool) -> str:

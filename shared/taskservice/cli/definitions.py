@@ -52,7 +52,7 @@ async def apply(ask: Asking, file: Path, *, dry_run: bool) -> None:
 
     FILE (- = standard input) is a JSON array of definitions, or an object with them under `definitions`. An entry is
     matched by its `key`; one without a key by taskName, taskHandler and scheduleType among those without a key. Members
-    that an entry leaves out get their defaults. ${TASKSERVICE_URL} is the service's address; ${NOW}, ${NOW+10s} are
+    that an entry leaves out get their defaults; only a timeZone stays as it is. ${TASKSERVICE_URL} is the service's address; ${NOW}, ${NOW+10s} are
     resolved when the definition is made or changed otherwise. What the file does not name is left alone. With a fault
     anywhere nothing is changed.
     """

@@ -11,7 +11,7 @@ from taskservice.cli.limiting import limit_options, page_of, up_to
 from taskservice.cli.moments import Instant
 from taskservice.cli.references import definition_of, instance_of
 from taskservice.cli.views import INSTANCES
-from taskservice.cli.watching import show_instance, tell_line, watch_run
+from taskservice.cli.watching import saying_what_it_waits_for, show_instance, tell_line, watch_run
 
 STATUSES = ("PENDING", "RUNNING", "SUCCESS", "FAILED", "CANCELLED")
 ORIGINS = ("SCHEDULE", "MANUAL", "BACKFILL")
@@ -98,7 +98,7 @@ async def cancel(ask: Asking, instance: str, *, reason: str) -> None:
     if ask.out.mode == "json":
         ask.out.json(ended)
     else:
-        ask.out.status_line(ended.status, ended.id + ("" if ended.has_ended else "  its worker was asked to stop it"))
+        ask.out.status_line(ended.status, ended.id + ("" if ended.has_ended else "  its cancellation is on its way"))
 
 
 @command.command(
@@ -138,6 +138,10 @@ async def retry(ask: Asking, instance: str, *, wait: bool) -> None:
 async def logs(ask: Asking, instance: str, *, follow: bool, **filters: Any) -> None:
     """Show what an instance logged: time, attempt, message."""
     found = await instance_of(ask.client, instance)
-    lines = ask.client.follow_logs(found.id, **filters) if follow else ask.client.all_logs(found.id, **filters)
-    async for line in lines:
-        tell_line(ask.out, line)
+    if not follow:
+        async for line in ask.client.all_logs(found.id, **filters):
+            tell_line(ask.out, line)
+        return
+    async with saying_what_it_waits_for(ask, found.id):
+        async for line in ask.client.follow_logs(found.id, **filters):
+            tell_line(ask.out, line)

@@ -1,6 +1,7 @@
 """Names of things on the command line: ids, beginnings of ids, keys of definitions."""
 
 import re
+import shlex
 from collections.abc import AsyncIterator
 from typing import Any, Final, TypeVar
 
@@ -28,12 +29,13 @@ async def definition_of(client: Client, reference: str) -> Definition:
     if is_uuid(reference):
         return await client.definition(reference)
     key = reference.removeprefix(KEY_PREFIX)
-    found = await client.definition_by_key(key) if key else None
+    found = await client.definition_by_key(key) if key and key.isascii() and key.isprintable() else None
     if found is not None:
         return found
     if not reference.startswith(KEY_PREFIX) and _PREFIX.fullmatch(reference):
         return await _only(client.all_definitions(), reference, "definition")
-    raise CommandFailed(f"no definition has the key or id {reference!r}", ExitCode.REFUSED)
+    hint = f"names aren't unique: taskservice definitions list --name {shlex.quote(reference)}"
+    raise CommandFailed(f"no definition has the key or id {reference!r}\n  {hint}", ExitCode.REFUSED)
 
 
 async def instance_of(client: Client, reference: str) -> Instance:

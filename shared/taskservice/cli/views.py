@@ -1,9 +1,15 @@
 """What lists and details show of definitions, instances and their like."""
 
+from typing import Final
+
 from taskservice.cli.cells import Cell, Id, Moment, Status, duration
 from taskservice.cli.output import Column
+from taskservice.cli.schedule_told import in_words, next_there
 from taskservice.client import Definition, Instance, Worker
 from taskservice.client.values import Partition
+
+LONGEST_WHY: Final = 100
+"""Characters; `instances show` and `--json` have the whole."""
 
 
 def schedule_words(one: Definition) -> str:
@@ -29,7 +35,21 @@ def why(one: Instance) -> str | None:
         return f"{one.waiting_for.reason}{limit}{until}"
     if one.failure_reason is None:
         return "cancel requested" if one.cancel_requested_at and not one.has_ended else None
-    return f"{one.failure_reason}: {one.error_message}" if one.error_message else one.failure_reason
+    kind = _kind(one)
+    reason = one.failure_reason if kind is None else f"{one.failure_reason} {kind}"
+    return f"{reason}: {one.error_message}" if one.error_message else reason
+
+
+def _kind(one: Instance) -> str | None:
+    """The class of an error, unless its message or the reason says it already."""
+    kind = one.error_type
+    return None if not kind or kind == one.failure_reason or (one.error_message or "").startswith(kind) else kind
+
+
+def why_short(one: Instance) -> str | None:
+    """The same for a line of a list: the first line of it, and no more than lists have room for."""
+    text = " ".join((why(one) or "").split())
+    return (text if len(text) <= LONGEST_WHY else f"{text[: LONGEST_WHY - 1]}…") or None
 
 
 def counts(numbers: dict[str, int]) -> str:
@@ -50,7 +70,7 @@ INSTANCES: tuple[Column[Instance], ...] = (
     Column("STATUS", lambda one: Status(one.status)),
     Column("FIRE", lambda one: Moment(one.fire_time)),
     Column("TOOK", lambda one: duration(one.execution_duration)),
-    Column("WHY", why, gives_way=True),
+    Column("WHY", why_short, gives_way=True),
     Column("NAME", lambda one: one.task_name, gives_way=True),
 )
 WORKERS: tuple[Column[Worker], ...] = (
@@ -92,10 +112,12 @@ def definition_rows(one: Definition) -> list[tuple[str, Cell]]:
         ("handler", one.task_handler),
         ("params", one.task_params),
         ("schedule", f"{one.schedule_type} {schedule_words(one)}, {one.time_zone}"),
+        ("in words", in_words(one)),
         ("runAt", Moment(one.run_at)),
         ("startAt", Moment(one.start_at)),
         ("endAt", Moment(one.end_at)),
         ("next fire", Moment(one.next_fire_at)),
+        ("next there", next_there(one) if one.time_zone != "UTC" else None),
         ("last fire", Moment(one.last_fire_at)),
         ("last run", one.last_instance_id),
         ("last status", None if one.last_status is None else Status(one.last_status)),
@@ -123,7 +145,7 @@ def instance_rows(one: Instance) -> list[tuple[str, Cell]]:
         ("worker", one.execution_node),
         ("started", Moment(one.start_time)),
         ("ended", Moment(one.end_time)),
-        ("took", duration(one.execution_duration)),
+        ("took", _took(one)),
         ("result", None if one.result is None else _words(one.result)),
         ("error", None if one.error_message is None else f"{one.error_type or ''} {one.error_message}".strip()),
         ("cancel asked", Moment(one.cancel_requested_at)),
@@ -148,6 +170,12 @@ def instance_rows(one: Instance) -> list[tuple[str, Cell]]:
             for attempt in one.attempts or ()
         ),
     ]
+
+
+def _took(one: Instance) -> str | None:
+    """The contract's duration is that of the current attempt: said where there was another."""
+    took = duration(one.execution_duration)
+    return f"{took} (attempt {one.attempt})" if took and one.retry_count else took
 
 
 _POLICIES = (

@@ -33,6 +33,8 @@ from taskservice.telemetry.service import EXIT_REFUSED
 
 SERVERS_START_TIMEOUT_S: Final = 60.0
 SERVICES_START_TIMEOUT_S: Final = 60.0
+SILENCE_S: Final = 1.0
+"""A person who waits longer is told what for."""
 STOP_ORDER: Final = (("api",), ("worker",), ("ticker",), ("projector",), ("redis", "mysql"))
 """No new commands first; then no new runs; the leader and the projector while what they write to is still there."""
 
@@ -127,6 +129,7 @@ class LocalStack:
         self._console.table(list(self._supervisor.processes.values()), versions)
         if self._keys is not None:
             self._console.plain(f"  address   {self.url}")
+            self._console.plain(f"  docs      {self.url}/docs")
             self._console.plain(f"  API key   {self._keys.admin}   (admin of tenant {DEFAULT_TENANT}, platform)")
             self._console.plain(f"  data      {self._shape.local}   (logs/ has what each process says)")
             self._console.plain("")
@@ -149,9 +152,17 @@ class LocalStack:
             names = [name for name, one in self._supervisor.processes.items() if one.spec.role in roles]
             if names:
                 self._console.say(f"stopping {', '.join(names)}")
-                await self._supervisor.stop(names)
+                await self._stop_together(names)
         self._file.remove()
         self._lock.close()
+
+    async def _stop_together(self, names: list[str]) -> None:
+        stopping = asyncio.ensure_future(self._supervisor.stop(names))
+        await asyncio.wait({stopping}, timeout=SILENCE_S)
+        if not stopping.done():
+            finishing = " (a worker lets what it runs finish)" if any("worker" in name for name in names) else ""
+            self._console.say(f"waiting for {', '.join(names)} to end{finishing}; Ctrl-C again ends everything at once")
+        await stopping
 
     def kill_all(self) -> None:
         """End everything at once."""
@@ -177,7 +188,8 @@ class LocalStack:
     def _api_port(self) -> int:
         wanted = self._shape.port
         if wanted and not is_free(wanted):
-            raise StackError(f"port {wanted} is taken; choose another with --port, 0 for any free one")
+            detail = f'port {wanted} is taken; choose another: make up ARGS="--port 0", or --port 0, for any free one'
+            raise StackError(detail)
         return self._ports.take("api", wanted)
 
     async def _start_servers(self) -> None:

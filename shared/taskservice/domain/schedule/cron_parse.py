@@ -150,7 +150,11 @@ def _quartz(tokens: list[Token], hash_id: str) -> ParsedCron | CronError:
         parsed.append(found)
     day, weekday = parsed[3], parsed[5]
     if isinstance(day, Unspecified) == isinstance(weekday, Unspecified):
-        return CronError("day-of-week", tokens[5][1], "exactly one of day-of-month and day-of-week is ?")
+        reason = "exactly one of day-of-month and day-of-week is ?"
+        if tokens[3][0] == tokens[5][0] == "*":
+            meant = " ".join([*(token for token, _ in tokens[:5]), "?", *(token for token, _ in tokens[6:])])
+            reason += f": write `{meant}`"
+        return CronError("day-of-week", tokens[5][1], reason)
     rule = next((part for part in (day, weekday) if not isinstance(part, Values | Unspecified)), None)
     seconds, minutes, hours, months = (_values(parsed[index]) for index in (0, 1, 2, 4))
     return ParsedCron(
