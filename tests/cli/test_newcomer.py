@@ -156,3 +156,10 @@ async def test_the_question_mark_that_is_missing_is_shown_in_its_place(cli: Comm
     refused = await cli.run("cron", "next", "0 0 2 * * *")
 
     assert "write `0 0 2 * * ?`" in refused.stderr
+
+
+async def test_an_expression_in_the_place_of_a_command_is_answered_with_the_command(cli: CommandLine) -> None:
+    refused = await cli.run("cron", "0 0 2 * * ?")
+
+    assert refused.exit_code == ExitCode.USAGE
+    assert "taskservice cron next '0 0 2 * * ?'" in refused.stderr

@@ -1,6 +1,7 @@
 """`taskservice cron`: ask the evaluator itself, on this machine and without a service."""
 
 import asyncio
+import shlex
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, TypeVar
@@ -51,7 +52,20 @@ FIRE_COLUMNS: Sequence[Column[Fire]] = (
 )
 
 
-@click.group("cron")
+class AskingGroup(click.Group):
+    """Says what to write where an expression stands in the place of a command."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click's, with that hint."""
+        if args and len(args[0].split()) > 1:
+            quoted = shlex.quote(args[0])
+            raise click.UsageError(f"name what you ask: taskservice cron next {quoted}, or cron explain {quoted}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.group("cron", cls=AskingGroup)
 def command() -> None:
     """Ask when a cron expression is due, and what it says."""
 
