@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTHON ?= python3
 ARGS ?=
+JOBS ?= 2
 MINUTES ?= 10
 SEED ?=
 SBOM ?= build/sbom.json
@@ -29,8 +30,8 @@ $(STAMP): requirements/dev.txt pyproject.toml
 up: $(STAMP) ## start the whole service here, in the foreground: make up ARGS="--tickers 2 --workers 1 --port 8084"
 	@TASKSERVICE_PARENT_PID=$$PPID exec $(BIN)/taskservice up $(ARGS)
 
-test: $(STAMP) ## run the tests: make test ARGS="tests/domain -k retry"
-	@$(BIN)/python -m pytest $(ARGS)
+test: $(STAMP) ## run the tests, all of them in JOBS processes: make test JOBS=4; a part in one: make test ARGS="tests/domain -k retry"
+	@$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),-n $(JOBS) --dist loadfile --durations=20)
 
 test-mysql: $(STAMP) ## run the tests that touch the database on a real MySQL server: TASKSERVICE_MYSQLD, or one fetched once
 	@if [ -z "$$TASKSERVICE_MYSQLD" ]; then \
