@@ -145,12 +145,7 @@ async def serve(settings: Settings, told: Told, stop: asyncio.Event) -> None:
         started_at=clock.now_ms(),
         queue_capacity=executor.queue_capacity,
     )
-    streams = {
-        partition: RedisStreams(
-            settings.redis.url, Keys(partition, settings.scheduler.lock_prefix), client_name="taskservice-worker"
-        )
-        for partition in partitions
-    }
+    streams = {partition: _streams(settings, partition) for partition in partitions}
     watch = LoopWatch()
     crew = Crew(
         [
@@ -180,6 +175,11 @@ async def serve(settings: Settings, told: Told, stop: asyncio.Event) -> None:
         await processes.close()
         for one in streams.values():
             await one.close()
+
+
+def _streams(settings: Settings, partition: int) -> RedisStreams:
+    keys = Keys(partition, settings.scheduler.lock_prefix)
+    return RedisStreams(settings.redis.url, keys, client_name="taskservice-worker")
 
 
 def _handlers_told(registry: Registry) -> str:
