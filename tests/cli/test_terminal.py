@@ -43,7 +43,9 @@ class Terminal:
         ours, theirs = pty.openpty()
         ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
         command = [sys.executable, "-c", ON_TERMINAL, *PROGRAM, *args]
-        process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env={**os.environ, **env})
+        # The tests' own terminal may have said its width in the environment; this one has its own.
+        inherited = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+        process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env={**inherited, **env})
         os.close(theirs)
         too_long = threading.Timer(PATIENCE_S, process.kill)
         too_long.start()
