@@ -157,6 +157,23 @@ def test_what_was_due_during_a_stop_is_misfired_and_says_so(policy: str, ran: li
         assert skips(world) == []
 
 
+def test_the_start_of_the_scheduler_ends_a_gap_and_what_is_missed_after_it_is_another() -> None:
+    world = World()
+    world.create(overlap_policy="ALLOW")
+    world.advance(15 * SECOND)
+    world.submit(c.StopScheduler(id="stop", tenant_id=TENANT, actor=ACTOR))
+    world.advance(50 * SECOND)
+    world.submit(c.StartScheduler(id="start", tenant_id=TENANT, actor=ACTOR))
+    world.leaderless(60 * SECOND)
+
+    # Stopped from T0+15 to T0+65; at T0+125 what was due up to T0+100 is late by more than 15 s.
+    assert runs(world) == [T0 + n * 1_000 for n in (10, 60, 100, 110, 120)]
+    assert skips(world) == [
+        ("SCHEDULER_STOPPED", T0 + 20_000, T0 + 50_000, 4),
+        ("MISFIRE", T0 + 70_000, T0 + 90_000, 3),
+    ]
+
+
 def test_a_once_that_was_missed_under_skip_never_runs() -> None:
     world = World()
     world.create(schedule_type="ONCE", run_at=T0 + 5_000, misfire_policy="SKIP")

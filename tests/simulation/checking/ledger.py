@@ -155,6 +155,8 @@ def _kept(partition: Partition, plan: Plan, instant: int, now: int, gap_ends: in
         return False
     if spec.schedule_type == "FIXED_DELAY":
         return True  # the next one comes after its end: it is the only one
+    if not partition.stopped and instant <= partition.stopped_until:
+        gap_ends = min(gap_ends, partition.stopped_until)  # the start of the scheduler ended it
     most = 1 if spec.misfire_policy == "FIRE_ONCE" else spec.misfire_limit
     following, later = plan.due_after(instant), 0
     while following is not None and following <= min(now, gap_ends) and partition.misfired(following, now):

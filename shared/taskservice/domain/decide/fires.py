@@ -107,15 +107,15 @@ class FireDecisions:
 
     def _decide_gap(self, definition: Definition, first: int, until: int, inbox_read_until: int) -> int:
         context = self._context
+        stopped = first <= self._stopped_until()
+        if stopped:  # the start of the scheduler ends a gap: what was missed after it is another
+            until = min(until, self._stopped_until())
         plan = plan_gap(definition, first, until=until, now=context.now, misfired=self._misfired)
         if plan.run and self._meets_active(definition) and inbox_read_until < plan.last:
             return 0
-        stopped = [instant for instant in plan.skipped if instant <= self._stopped_until()]
-        late = plan.skipped[len(stopped) :]
-        if stopped:
-            self._skip(definition, stopped[0], stopped[-1], len(stopped), "SCHEDULER_STOPPED")
-        if late:
-            self._skip(definition, late[0], late[-1], len(late), "MISFIRE")
+        if plan.skipped:
+            reason: e.SkipReason = "SCHEDULER_STOPPED" if stopped else "MISFIRE"
+            self._skip(definition, plan.skipped[0], plan.skipped[-1], len(plan.skipped), reason)
         start = self._earliest_start(definition)
         for index, instant in enumerate(plan.run):
             begins_at = start + index * START_SPACING_MS
