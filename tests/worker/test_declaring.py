@@ -235,3 +235,16 @@ def test_the_two_ways_to_log_are_one() -> None:
     assert [level for level, _ in sink.lines] == ["DEBUG", "INFO", "WARN", "ERROR", "DEBUG"]
     assert sink.lines[3][1].startswith("d\n")
     assert sink.lines[3][1].endswith("ValueError: e")
+
+
+def test_a_parameter_named_like_the_context_is_refused_before_the_call() -> None:
+    def anything(ctx: TaskContext, **rest: object) -> None: ...
+
+    def plain(**rest: object) -> None: ...
+
+    refused = bind(anything).arguments({"ctx": 1, "other": 2})
+
+    assert isinstance(refused, BadArguments)
+    assert refused.message == "'ctx' is the handler's context, no argument may have its name"
+    assert bind(anything).arguments({"other": 2}) == {"other": 2}
+    assert bind(plain).arguments({"ctx": 1}) == {"ctx": 1}

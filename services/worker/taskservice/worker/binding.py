@@ -26,12 +26,14 @@ class Binding:
     :ivar accepted: names of the arguments that it takes.
     :ivar required: those without default, in their order.
     :ivar takes_any: it has `**kwargs`.
+    :ivar reserved: the name under which the context could be given twice; None = no argument can meet it.
     """
 
     takes_context: bool
     accepted: frozenset[str]
     required: tuple[str, ...]
     takes_any: bool
+    reserved: str | None = None
 
     @property
     def reads_context_only(self) -> bool:
@@ -43,6 +45,8 @@ class Binding:
         if self.reads_context_only:
             return {}
         given: dict[str, object] = params if isinstance(params, dict) else {}
+        if self.takes_any and self.reserved in given:
+            return BadArguments(f"{self.reserved!r} is the handler's context, no argument may have its name")
         if not self.takes_any:
             unknown = sorted(given.keys() - self.accepted)
             if unknown:
@@ -66,6 +70,8 @@ def bind(function: Callable[..., object]) -> Binding:
     """
     parameters = list(inspect.signature(function).parameters.values())
     takes_context = bool(parameters) and _is_context(parameters[0])
+    named_context = takes_context and parameters[0].kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
+    reserved = parameters[0].name if named_context else None
     accepted: list[str] = []
     required: list[str] = []
     takes_any = False
@@ -83,7 +89,7 @@ def bind(function: Callable[..., object]) -> Binding:
                 accepted.append(parameter.name)
                 if parameter.default is inspect.Parameter.empty:
                     required.append(parameter.name)
-    return Binding(takes_context, frozenset(accepted), tuple(required), takes_any)
+    return Binding(takes_context, frozenset(accepted), tuple(required), takes_any, reserved)
 
 
 def _is_context(parameter: inspect.Parameter) -> bool:
