@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from tests.domain.core.world import ACTOR, MINUTE, SECOND, T0, TENANT, World, spec
 
@@ -245,3 +246,30 @@ def _switch(world: World, command: type[c.EnableDefinition] | type[c.DisableDefi
     return world.submit(
         command(id=f"{command.__name__}-{world.now}", tenant_id=TENANT, actor=ACTOR, definition_id="d1")
     )
+
+
+def test_an_update_that_changes_nothing_makes_no_version() -> None:
+    world = World()
+    world.create(priority=3)
+    same = c.UpdateDefinition(id="u1", tenant_id=TENANT, actor=ACTOR, definition_id="d1", spec=spec(priority=3))
+
+    world.submit(same)
+    world.submit(msgspec.structs.replace(same, id="u2", enabled=True))
+
+    assert world.events(e.DefinitionUpdated) == []
+    assert [one.command_id for one in world.events(e.CommandAccepted)] == ["u1", "u2"]
+    assert world.state.definitions["d1"].version == 1
+
+
+def test_an_update_that_only_switches_is_a_version() -> None:
+    world = World()
+    world.create(priority=3)
+
+    world.submit(
+        c.UpdateDefinition(
+            id="u1", tenant_id=TENANT, actor=ACTOR, definition_id="d1", spec=spec(priority=3), enabled=False
+        )
+    )
+
+    (updated,) = world.events(e.DefinitionUpdated)
+    assert (updated.version, updated.enabled) == (2, False)

@@ -50,7 +50,7 @@ def create(context: Context, command: c.CreateDefinition) -> None:
 
 
 def update(context: Context, fires: FireDecisions, command: c.UpdateDefinition) -> bool:
-    """A new version; the key stays as it was made. False, here and below = call again (`FireDecisions.settle`)."""
+    """A new version, if anything changes; the key stays as it was made. False, here and below = call again (`FireDecisions.settle`)."""
     definition = _found(context, command, command.definition_id)
     if definition is None or not _version_fits(context, definition, command.expected_version):
         return True
@@ -58,6 +58,9 @@ def update(context: Context, fires: FireDecisions, command: c.UpdateDefinition) 
         return True
     spec = msgspec.structs.replace(command.spec, key=definition.spec.key)
     enabled = definition.enabled if command.enabled is None else command.enabled
+    if spec == definition.spec and enabled == definition.enabled:
+        context.accept(resource_of(definition.id))
+        return True
     cut_gap = enabled != definition.enabled or _moves_instants(definition.spec, spec)
     if not fires.settle(definition, cut_gap=cut_gap):
         return False
