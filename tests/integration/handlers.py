@@ -2,7 +2,9 @@
 
 import asyncio
 import os
+from pathlib import Path
 
+from taskservice.testing.waiting import wait_until
 from taskservice.worker import TaskContext, task
 
 LEDGER = "TASKSERVICE_TEST_LEDGER"
@@ -30,3 +32,18 @@ async def slow(ctx: TaskContext, seconds: float = 3.0) -> None:
     ctx.log.info("started")
     await asyncio.sleep(seconds)
     _note(ctx, "end")
+
+
+@task("ledger.gated")
+async def gated(ctx: TaskContext, gate: str) -> None:
+    """Run until the file `gate` is there."""
+    _note(ctx, "start")
+    await wait_until(Path(gate).exists, f"the gate {gate}", timeout_s=300)
+    _note(ctx, "end")
+
+
+@task("ledger.fail")
+async def fail(ctx: TaskContext) -> None:
+    """Note that it ran, and fail."""
+    _note(ctx, "ran")
+    raise RuntimeError("it fails always")
