@@ -2,10 +2,9 @@
 
 Every event is past tense, frozen, and carries absolute values (attempt number, started at), never increments, so that
 folding it is total and deterministic. Instants are milliseconds since the epoch. Common members: `ts` when it was
-decided (never goes back within a partition) · `at` the time of the command, report or nominal instant that it answers ·
-`tenant_id` · `cause` `<inbox id>#<index>` or the nominal instant · `outcome` true on the one event that is a command's
-outcome, which then names the command and the address (`source`) that it was asked from · `actor` where a person asked ·
-`traceparent` W3C trace context.
+decided (never goes back in a partition) · `at` the time of the command, report or nominal instant that it answers ·
+`tenant_id` · `cause` `<inbox id>#<index>` or the instant · `outcome` true on the one event that is a command's outcome,
+which then names the command and the address (`source`) it came from · `actor` a person who asked · `traceparent` W3C.
 """
 
 from typing import Literal, TypeAlias
@@ -17,6 +16,7 @@ from taskservice.domain.tenants import TenantSettings
 
 Origin: TypeAlias = Literal["SCHEDULE", "MANUAL", "BACKFILL"]
 SkipReason: TypeAlias = Literal["OVERLAP", "MISFIRE", "SCHEDULER_STOPPED", "LIMIT"]
+FireLimit: TypeAlias = Literal["WAITING_FIRES", "OPEN_INSTANCES"]
 FailureReason: TypeAlias = Literal["ERROR", "TIMEOUT", "START_TIMEOUT", "DEADLINE", "WORKER_LOST", "REJECTED"]
 RevocationMode: TypeAlias = Literal["waiting", "cancel", "any"]
 TimeoutKind: TypeAlias = Literal["TIMEOUT", "START_TIMEOUT", "DEADLINE"]
@@ -172,6 +172,7 @@ class FireSkipped(Event, frozen=True, kw_only=True, tag=True, gc=False):
     last: int
     count: int = 1
     blocked_by: str | None = None
+    limited_by: FireLimit | None = None
 
 
 class InstanceScheduled(Event, frozen=True, kw_only=True, tag=True, gc=False):
@@ -188,9 +189,8 @@ class InstanceScheduled(Event, frozen=True, kw_only=True, tag=True, gc=False):
     not_before: int | None = None
     """Not dispatched before this instant (jitter)."""
     backfill_limit: int | None = None
-    """Of a backfill: how many instances of its command may be dispatched at once."""
     spec: DefinitionSpec | None = None
-    """Of a backfill under an older version: that version, unless the log has it open already."""
+    """Of a backfill: how many of it may be dispatched at once; its older version, unless the state holds that."""
 
 
 class InstanceDispatched(Event, frozen=True, kw_only=True, tag=True, gc=False):

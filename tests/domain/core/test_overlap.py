@@ -82,6 +82,16 @@ def test_queue_all_skips_beyond_its_limit() -> None:
     world.advance(50 * SECOND)
 
     assert [world.ledger()[T0 + n * 10_000] for n in (1, 2, 3, 4, 5, 6)] == ["RAN"] * 4 + ["LIMIT"] * 2
+    assert {x.limited_by for x in world.events(e.FireSkipped)} == {"WAITING_FIRES"}
+
+
+def test_a_tenant_with_as_many_open_instances_as_it_may_have_fires_no_more_and_says_so() -> None:
+    world = World(settings=e.DecisionSettings(max_waiting_instances=2))
+    world.create(overlap_policy="ALLOW")
+    world.advance(30 * SECOND)
+
+    (skip,) = world.events(e.FireSkipped)
+    assert (skip.reason, skip.first, skip.limited_by) == ("LIMIT", THIRD, "OPEN_INSTANCES")
 
 
 def test_cancel_previous_asks_what_runs_to_end_and_starts_when_it_has() -> None:

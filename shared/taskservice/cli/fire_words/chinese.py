@@ -91,7 +91,8 @@ def _why_skipped(story: Story) -> str:
             by = "" if entry.actor is None else f"（操作者 {entry.actor.type} {entry.actor.id}）"
             return f"跳过：调度器已被停止{by}"
         case "LIMIT":
-            return "跳过：该定义等待的触发或租户未结束的运行已达上限"
+            full = {"WAITING_FIRES": "该定义等待中的触发已达上限", "OPEN_INSTANCES": "该租户未结束的运行已达上限"}
+            return f"跳过：{full.get(entry.limited_by or '', '已达上限')}"
         case _:
             return f"跳过：{entry.reason}"
 

@@ -93,7 +93,11 @@ def _why_skipped(story: Story) -> str:
             by = "" if entry.actor is None else f" by {entry.actor.type} {entry.actor.id}"
             return f"skipped: the scheduler had been stopped{by}"
         case "LIMIT":
-            return "skipped: as many fires of the definition, or runs of the tenant, were open as may be"
+            full = {
+                "WAITING_FIRES": "as many fires of the definition waited as may",
+                "OPEN_INSTANCES": "the tenant had as many open runs as it may have",
+            }
+            return f"skipped: {full.get(entry.limited_by or '', 'a limit was reached')}"
         case _:
             return f"skipped: {entry.reason}"
 

@@ -28,6 +28,7 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     count: int | None = None
     task_instance_id: str | None = None
     blocked_by: str | None = None
+    limited_by: str | None = None
     actor: Actor | None = None
     position: int | None = None
     decided_at: str | None = None

@@ -140,8 +140,9 @@ class FireDecisions:
         spec = definition.spec
         if definition.open_ids and not self._passes_active(definition, instant):
             return
-        if not self._finds_room(definition):
-            self._skip(definition, instant, instant, 1, "LIMIT")
+        limited_by = self._limited_by(definition)
+        if limited_by is not None:
+            self._skip(definition, instant, instant, 1, "LIMIT", limited_by=limited_by)
             return
         if spec.overlap_policy == "CANCEL_PREVIOUS":
             self._cancel_active(definition, instant)
@@ -182,15 +183,17 @@ class FireDecisions:
             self._skip(definition, instant, instant, 1, "OVERLAP", next(iter(definition.open_ids)))
         return passes
 
-    def _finds_room(self, definition: Definition) -> bool:
-        """Whether one more may wait; what waits and is to be replaced by it makes room."""
+    def _limited_by(self, definition: Definition) -> e.FireLimit | None:
+        """Why no more may wait; what waits and is to be replaced makes room."""
         state = self._context.state
         waiting = definition.waiting_fires
         tenant_open = state.tenant_open.get(definition.tenant_id, 0)
         if definition.spec.overlap_policy == "CANCEL_PREVIOUS":
             waiting = 0
             tenant_open -= sum(state.instances[one].waits for one in definition.open_ids)
-        return waiting < state.settings.max_waiting_fires and tenant_open < state.most_open_of(definition.tenant_id)
+        if waiting >= state.settings.max_waiting_fires:
+            return "WAITING_FIRES"
+        return "OPEN_INSTANCES" if tenant_open >= state.most_open_of(definition.tenant_id) else None
 
     def _cancel_active(self, definition: Definition, instant: int) -> None:
         """CANCEL_PREVIOUS: end what is active; the fire starts when the last of it has ended."""
@@ -224,6 +227,7 @@ class FireDecisions:
         count: int,
         reason: e.SkipReason,
         blocked_by: str | None = None,
+        limited_by: e.FireLimit | None = None,
     ) -> None:
         context = self._context
         context.draft.begin_item()
@@ -236,6 +240,7 @@ class FireDecisions:
                 last=last,
                 count=count,
                 blocked_by=blocked_by,
+                limited_by=limited_by,
                 **context.stamp_clock(definition.tenant_id, last, "fire"),
             )
         )

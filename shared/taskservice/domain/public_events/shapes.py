@@ -10,6 +10,7 @@ import msgspec
 
 from taskservice.domain.events import (
     FailureReason,
+    FireLimit,
     LossReason,
     Origin,
     RevocationMode,
@@ -162,6 +163,7 @@ class FireSkipped(OfDefinition, frozen=True, kw_only=True, gc=False):
     count: int
     reason: SkipReason
     blocked_by: str | None
+    limited_by: FireLimit | None
 
 
 class InstanceScheduled(OfInstance, frozen=True, kw_only=True, gc=False):

@@ -174,6 +174,7 @@ def _definition(event: DefinitionEvent) -> s.Shape:
                 count=event.count,
                 reason=event.reason,
                 blocked_by=event.blocked_by,
+                limited_by=event.limited_by,
             )
         case _:
             assert_never(event)

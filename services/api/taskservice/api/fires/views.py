@@ -6,7 +6,7 @@ import msgspec
 
 from taskservice.api.fires.walk import Decision, Silence
 from taskservice.domain import events as e
-from taskservice.domain.events import Actor, SkipReason
+from taskservice.domain.events import Actor, FireLimit, SkipReason
 from taskservice.domain.instant_text import rfc3339
 from taskservice.domain.timeline import DisabledSpan
 
@@ -30,6 +30,7 @@ class LedgerEntryView(msgspec.Struct, kw_only=True, rename="camel"):
     count: int | None = None
     task_instance_id: str | None = None
     blocked_by: str | None = None
+    limited_by: FireLimit | None = None
     actor: Actor | None = None
     definition_version: int
     position: int | None = None
@@ -78,6 +79,7 @@ def decided_view(decision: Decision, actor: Actor | None) -> LedgerEntryView:
                 until=rfc3339(event.last) if event.count > 1 else None,
                 count=event.count if event.count > 1 else None,
                 blocked_by=event.blocked_by,
+                limited_by=event.limited_by,
                 actor=actor,
                 definition_version=event.definition_version,
                 position=decision.position,

@@ -90,6 +90,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "count": "How many instants it stands for; null when there is one.",
         "taskInstanceId": "The instance that it ran as.",
         "blockedBy": "The instance that was active (OVERLAP).",
+        "limitedBy": "What was full (LIMIT): the definition's waiting fires, or the tenant's open instances.",
         "actor": "Who had stopped the scheduler (SCHEDULER_STOPPED).",
         "definitionVersion": "The version in force.",
         "position": "Position of the decision in the event log; null before it is made.",
