@@ -39,7 +39,7 @@ def by_hand(client: httpx.Client, **members: object) -> str:
 
 
 def triggered(client: httpx.Client, definition: str, count: int = 1) -> list[str]:
-    """Runs of it by hand, decided in this order; their ids."""
+    """Runs of it by hand, asked for at once: which of them starts first is open. Their ids."""
     made = posted(client, f"/definitions/{definition}/trigger", {"batch": [{}] * count})
     return [str(item["id"]) for item in made["items"]]
 

@@ -75,9 +75,11 @@ def gate(tmp_path: Path) -> Path:
 
 def test_a_definition_holds_its_own_limit(client: httpx.Client, gate: Path) -> None:
     definition = by_hand(client, **gated(gate), maxConcurrency=2)
-    ids = triggered(client, definition, 3)
+    for one in triggered(client, definition, 2):
+        shown(client, one, "RUNNING")
+    (held,) = triggered(client, definition)
 
-    assert waiting(client, ids[2], "DEFINITION_LIMIT") == {**NOTHING_ELSE, "limit": 2, "current": 2}
+    assert waiting(client, held, "DEFINITION_LIMIT") == {**NOTHING_ELSE, "limit": 2, "current": 2}
 
 
 @pytest.mark.parametrize(
@@ -105,9 +107,11 @@ def test_the_limits_of_a_tenant_hold_all_its_definitions(
 
 def test_what_the_rate_of_its_tenant_holds_back_says_so(stack: RunningStack, client: httpx.Client) -> None:
     with limited(stack, "--starts-per-second=1", "--no-starts-per-second"):
-        *_, last = triggered(client, by_hand(client, taskHandler="noop"), 6)
+        definition = by_hand(client, taskHandler="noop")
+        triggered(client, definition, 5)
+        (held,) = triggered(client, definition)
 
-        assert waiting(client, last, "TENANT_RATE") == {**NOTHING_ELSE, "limit": 1}
+        assert waiting(client, held, "TENANT_RATE") == {**NOTHING_ELSE, "limit": 1}
 
 
 def test_a_fire_in_turn_names_the_run_whose_end_it_awaits(client: httpx.Client, gate: Path) -> None:
@@ -171,9 +175,10 @@ def test_what_nobody_can_run_says_whether_worker_or_handler_is_missing(
 
 
 def test_with_every_slot_taken_a_run_waits_for_one(client: httpx.Client, gate: Path) -> None:
-    *taken, held = triggered(client, by_hand(client, **gated(gate)), SLOTS + 1)
-    for one in taken:
+    definition = by_hand(client, **gated(gate))
+    for one in triggered(client, definition, SLOTS):
         shown(client, one, "RUNNING")
+    (held,) = triggered(client, definition)
 
     assert waiting(client, held, "SLOT") == NOTHING_ELSE
 
