@@ -31,7 +31,7 @@ up: $(STAMP) ## start the whole service here, in the foreground: make up ARGS="-
 	@TASKSERVICE_PARENT_PID=$$PPID exec $(BIN)/taskservice up $(ARGS)
 
 test: $(STAMP) ## run the tests, all of them in JOBS processes: make test JOBS=4; a part in one: make test ARGS="tests/domain -k retry"
-	@$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),-n $(JOBS) --dist loadfile --durations=20)
+	@$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),-n $(JOBS) --dist loadfile --max-worker-restart 0 --durations=20)
 
 test-mysql: $(STAMP) ## run the tests that touch the database on a real MySQL server: TASKSERVICE_MYSQLD, or one fetched once
 	@if [ -z "$$TASKSERVICE_MYSQLD" ]; then \

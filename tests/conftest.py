@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -129,6 +130,15 @@ def _servers() -> str:
     except MissingServerError as error:
         return f"servers: {error}"
     return f"servers: Redis {programs.redis.version}, {programs.mysql.full_version}"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Commands that tests start can be interrupted, also when a shell started the run in its background.
+
+    Such a run is told to ignore SIGINT, and hands that down to all that it starts.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header(config: pytest.Config) -> str:
