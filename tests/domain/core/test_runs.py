@@ -157,6 +157,20 @@ def test_which_errors_are_retried(members: dict[str, Any], error_type: str, retr
     assert bool(world.events(e.RetryScheduled)) == retried
 
 
+def test_a_workers_clock_that_is_behind_starts_no_run_before_it_was_dispatched() -> None:
+    world = World()
+    world.create(schedule_type="FIXED_DELAY", interval_ms=10_000)
+    world.advance(10_000)
+    entry = world.take_one()
+    world.now += 2
+    world.report(r.Succeeded(entry.position, T0 + 9_990, T0 + 9_995))
+    world.advance(20_000, step=1_000)
+
+    (ended, *_) = world.events(e.AttemptSucceeded)
+    assert (ended.started_at, ended.ended_at) == (T0 + 10_000, T0 + 10_000)
+    assert [x.fire_time for x in world.events(e.InstanceScheduled)] == [T0 + 10_000, T0 + 20_000]
+
+
 def test_a_failure_that_says_no_retry_is_final() -> None:
     world = World()
     world.create(enabled=False, max_retries=5)

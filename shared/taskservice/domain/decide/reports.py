@@ -91,7 +91,7 @@ def lose_attempt(
 
 
 def _succeeded(context: Context, instance: Instance, report: r.Succeeded, worker: str) -> None:
-    started_at, ended_at = _span(context, report.started_at, report.ended_at)
+    started_at, ended_at = _span(context, instance, report.started_at, report.ended_at)
     context.draft.emit(
         e.AttemptSucceeded(
             instance_id=instance.id,
@@ -116,14 +116,14 @@ def _started(context: Context, instance: Instance, report: r.Started, worker: st
             instance_id=instance.id,
             attempt=instance.attempt,
             worker=worker,
-            started_at=min(report.started_at, context.at),
+            started_at=max(min(report.started_at, context.at), instance.dispatched_at or 0),
             **context.stamp(instance.tenant_id),
         )
     )
 
 
 def _failed(context: Context, instance: Instance, report: r.Failed, worker: str) -> None:
-    started_at, ended_at = _span(context, report.started_at, report.ended_at)
+    started_at, ended_at = _span(context, instance, report.started_at, report.ended_at)
     if _ended_from_outside(context, instance, worker, started_at, ended_at):
         return
     final = not (report.retry and _may_retry(context, instance, report.error_type))
@@ -146,7 +146,7 @@ def _failed(context: Context, instance: Instance, report: r.Failed, worker: str)
 
 
 def _timed_out(context: Context, instance: Instance, report: r.TimedOut, worker: str) -> None:
-    started_at, ended_at = _span(context, report.started_at, report.ended_at)
+    started_at, ended_at = _span(context, instance, report.started_at, report.ended_at)
     if not _ended_from_outside(context, instance, worker, started_at, ended_at):
         _time_out(context, instance, worker, started_at, ended_at)
 
@@ -313,7 +313,8 @@ def _ignore_late(context: Context, report: r.AnyReport, worker: str) -> None:
     )
 
 
-def _span(context: Context, started_at: int, ended_at: int) -> tuple[int, int]:
-    """A worker's clock can't end a run after its report arrived."""
-    ended = min(ended_at, context.at)
-    return min(started_at, ended), ended
+def _span(context: Context, instance: Instance, started_at: int, ended_at: int) -> tuple[int, int]:
+    """A worker's clock can neither start a run before it was dispatched nor end it after its report arrived."""
+    dispatched_at = instance.dispatched_at or 0
+    ended = max(min(ended_at, context.at), dispatched_at)
+    return max(min(started_at, ended), dispatched_at), ended
