@@ -1,5 +1,6 @@
 """Events over HTTP: the tenant's own, in order, as CloudEvents; filters and what a request may cost."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -34,14 +35,17 @@ def types(found: list[dict[str, Any]]) -> list[str]:
 
 
 async def ran(scene: Scene, **members: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """A definition and a run of it that ended well."""
+    """A definition and a run of it that began when it was dispatched, took a second and a half and ended well."""
     made = await scene.create(**members)
     scene.leader.give_slots(scene.leader.state.definitions[made["id"]].spec, 10)
     run = (await scene.call("POST", f"/definitions/{made['id']}/trigger")).json()
-    position = scene.leader.state.instances[run["id"]].entry_position
-    report = r.Succeeded(position=position, started_at=1_000, ended_at=2_500, result=msgspec.Raw(b'{"rows":1}'))
-    now = scene.streams.backing.clock.now_ms()
-    scene.leader.take(InboxItem(entry_id=f"{now + 1}-0", at=now, reports=(report,), worker="w-1"))
+    instance = scene.leader.state.instances[run["id"]]
+    began = instance.dispatched_at or 0
+    ended = began + 1_500
+    report = r.Succeeded(
+        position=instance.entry_position, started_at=began, ended_at=ended, result=msgspec.Raw(b'{"rows":1}')
+    )
+    scene.leader.take(InboxItem(entry_id=f"{ended + 1}-0", at=ended, reports=(report,), worker="w-1"))
     await scene.leader.project()
     return made, run
 
@@ -93,10 +97,9 @@ async def test_an_event_is_a_cloud_event(scene: Scene) -> None:
         "attempt",
         "fireTime",
     ]
-    assert (succeeded["data"]["startTime"], succeeded["data"]["endTime"]) == (
-        "1970-01-01T00:00:01.000Z",
-        "1970-01-01T00:00:02.500Z",
-    )
+    assert succeeded["data"]["startTime"] == run["createdAt"]
+    took = datetime.fromisoformat(succeeded["data"]["endTime"]) - datetime.fromisoformat(run["createdAt"])
+    assert took == timedelta(milliseconds=1_500)
     assert (succeeded["authtype"], succeeded["authid"], succeeded["data"]["result"]) == ("system", None, {"rows": 1})
     assert succeeded["correlationid"] == row.command_id == run["commandId"]
 

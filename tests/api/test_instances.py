@@ -9,6 +9,7 @@ from taskservice.api.ports import LogRow
 from taskservice.domain import events as e
 from taskservice.domain import reports as r
 from taskservice.domain.decide import InboxItem
+from taskservice.domain.instant_text import rfc3339
 from taskservice.domain.state import Instance
 
 
@@ -19,9 +20,9 @@ async def trigger(scene: Scene, definition_id: str, **body: Any) -> dict[str, An
     return found
 
 
-async def report(scene: Scene, instance_id: str, *reports: r.AnyReport) -> None:
-    """What a worker says of the open attempt of an instance."""
-    now = scene.streams.backing.clock.now_ms()
+async def report(scene: Scene, instance_id: str, *reports: r.AnyReport, at: int | None = None) -> None:
+    """What a worker says of the open attempt of an instance; it arrives now, or `at` that instant."""
+    now = scene.streams.backing.clock.now_ms() if at is None else at
     entry_id = f"{now + 1}-0"
     scene.leader.take(InboxItem(entry_id=entry_id, at=now, reports=reports, worker="w-1"))
     await scene.leader.project()
@@ -159,26 +160,30 @@ async def test_the_detail_lists_ended_attempts_and_the_one_that_runs(scene: Scen
     made = await scene.create(maxRetries=1, retryDelayMs=0, retryJitter=0)
     await make_room(scene, made["id"])
     run = await trigger(scene, made["id"])
-    position = held(scene, run["id"]).entry_position
-    await report(
-        scene, run["id"], r.Failed(position=position, started_at=10, ended_at=30, error_type="E", error_message="no")
+    first = held(scene, run["id"])
+    began = first.dispatched_at or 0
+    failed = r.Failed(
+        position=first.entry_position, started_at=began + 10, ended_at=began + 30, error_type="E", error_message="no"
     )
+    await report(scene, run["id"], failed, at=began + 30)
 
     waiting = (await scene.call("GET", f"/instances/{run['id']}")).json()
     scene.leader.tick()
     await scene.leader.project()
-    again = held(scene, run["id"]).entry_position
-    await report(scene, run["id"], r.Started(position=again, started_at=50))
+    second = held(scene, run["id"])
+    again, began_again = second.entry_position, second.dispatched_at or 0
+    await report(scene, run["id"], r.Started(position=again, started_at=began_again))
     running = (await scene.call("GET", f"/instances/{run['id']}")).json()
     scene.reads.results[run["id"]] = b'{"rows":42}'
-    await report(scene, run["id"], r.Succeeded(position=again, started_at=50, ended_at=90))
+    succeeded = r.Succeeded(position=again, started_at=began_again, ended_at=began_again + 40)
+    await report(scene, run["id"], succeeded, at=began_again + 40)
     ended = (await scene.call("GET", f"/instances/{run['id']}")).json()
 
     assert [(one["attempt"], one["status"]) for one in waiting["attempts"]] == [(1, "FAILED")]
     assert waiting["attempts"][0]["errorMessage"] == "no"
     assert (waiting["attempts"][0]["startedAt"], waiting["attempts"][0]["endedAt"]) == (
-        "1970-01-01T00:00:00.010Z",
-        "1970-01-01T00:00:00.030Z",
+        rfc3339(began + 10),
+        rfc3339(began + 30),
     )
     assert [(one["attempt"], one["status"]) for one in running["attempts"]] == [(1, "FAILED"), (2, "STARTED")]
     assert (running["status"], running["executionNode"], running["retryCount"]) == ("RUNNING", "w-1", 1)
