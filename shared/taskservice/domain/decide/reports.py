@@ -289,7 +289,10 @@ def _may_retry(context: Context, instance: Instance, error_type: str) -> bool:
 def _retry_later(context: Context, instance: Instance, failures: int, ended_at: int, at_least_ms: int = 0) -> None:
     spec = context.state.spec_of(instance)
     delay = retry_delay_ms(spec, failures, instance.id, instance.attempt)
-    _schedule_retry(context, instance, ended_at + max(delay, min(at_least_ms, MAX_RETRY_AFTER_MS)))
+    not_before = ended_at + delay
+    if at_least_ms:  # counted from the report: the worker's clock may be behind that of the server that asked
+        not_before = max(not_before, context.at + min(at_least_ms, MAX_RETRY_AFTER_MS))
+    _schedule_retry(context, instance, not_before)
 
 
 def _schedule_retry(context: Context, instance: Instance, not_before: int) -> None:
