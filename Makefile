@@ -10,13 +10,15 @@ MINUTES ?= 10
 SEED ?=
 SBOM ?= build/sbom.json
 SEEDS ?= 2000
+KILLS ?= 50
+LEASE_MS ?= 2000
 # Where `make test-mysql` keeps the MySQL server that it fetches.
 SERVERS ?= $(if $(HOME),$(HOME)/.cache/taskservice-servers,$(CURDIR)/.local/servers)
 GET_REAL_MYSQL ?= ../shared/tools/get-real-mysql
 MYSQL_TESTS := $(wildcard $(addprefix tests/,storage projector lease localstack integration deploy))
 
 .DEFAULT_GOAL := help
-.PHONY: help venv up test contract simulate mutants-time docs-time test-mysql check audit sbom lock fresh-check clean
+.PHONY: help venv up test contract failover simulate mutants-time docs-time test-mysql check audit sbom lock fresh-check clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +52,9 @@ simulate: $(STAMP) ## the core on a virtual clock, checked: make simulate SEEDS=
 
 mutants-time: $(STAMP) ## plant bugs of time into a copy of the core: the simulation must find each by an invariant's name
 	@$(BIN)/python -m tests.simulation.mutants.hunt
+
+failover: $(STAMP) ## kill the leader again and again, and measure: make failover KILLS=50 LEASE_MS=2000
+	@$(BIN)/python bench/failover.py --kills $(KILLS) --lease-ms $(LEASE_MS) $(if $(SEED),--seed $(SEED))
 
 docs-time: $(STAMP) ## write docs/time.md anew: an outage of a minute on a local stack, and what the ledger says of it
 	@$(BIN)/python -m tests.time_page.generate
