@@ -10,7 +10,7 @@ from tests.worker.conftest import KEYS, Connect
 from tests.worker.scene import Leader, Scene, declared
 
 from taskservice.domain.reports import Failed as FailedReport
-from taskservice.domain.reports import Interrupted, Returned, Stopped, Succeeded, encode_report
+from taskservice.domain.reports import Forgotten, Interrupted, Returned, Stopped, Succeeded, encode_report
 from taskservice.streams.answers import Consumers
 from taskservice.streams.batches import Finish
 from taskservice.streams.bundle import RedisStreams
@@ -310,6 +310,27 @@ async def test_the_log_holds_the_lines_before_the_end_is_reported(
 def _held(scene: Scene) -> int:
     assert scene.worker.life is not None
     return len(scene.worker.life._ledger)
+
+
+@pytest.mark.parametrize("connect", ["redis"], indirect=True)
+async def test_an_end_that_redis_acknowledged_and_lost_is_noticed(stage: Stage, leader: Leader, calls: Calls) -> None:
+    """As after a failover to a replica that lacks the last writes: the entry is pending again, its report is gone."""
+    scene = await stage(*declared(calls.handlers), ttl_ms=600)
+    suffix = await leader.add_stream("held")
+    (entry,) = await leader.dispatch(suffix)
+    await wait_until(lambda: calls.names, "it runs")
+    assert isinstance(leader.streams, RedisStreams)
+    call = leader.streams.commands.call
+    before = {key: await call("DUMP", key) for key in (KEYS.dispatch(suffix), KEYS.inbox)}
+    calls.gate.set()
+    assert isinstance(await leader.end_of(entry), Succeeded)
+    await wait_until(lambda: _held(scene) == 0, "it is settled")
+
+    for key, value in before.items():
+        await (call("DEL", key) if value is None else call("RESTORE", key, 0, value, "REPLACE"))
+
+    assert isinstance(await leader.end_of(entry), Forgotten)
+    assert len(calls.names) == 1
 
 
 async def _kill_readers(streams: object) -> None:

@@ -77,6 +77,13 @@ class Interrupted(msgspec.Struct, frozen=True, array_like=True, tag="i", gc=Fals
     ended_at: int
 
 
+class Forgotten(msgspec.Struct, frozen=True, array_like=True, tag="l", gc=False):
+    """The worker reported its end, had it acknowledged, and finds it pending again: Redis lost what it acknowledged."""
+
+    position: int
+    found_at: int
+
+
 class Revoked(msgspec.Struct, frozen=True, array_like=True, tag="v", gc=False):
     """The leader's append took the entry out; nobody will report it any more. `worker`: of WorkerLost, else ''."""
 
@@ -85,7 +92,7 @@ class Revoked(msgspec.Struct, frozen=True, array_like=True, tag="v", gc=False):
     worker: str = ""
 
 
-AnyReport: TypeAlias = Started | Succeeded | Failed | TimedOut | Stopped | Returned | Interrupted | Revoked
+AnyReport: TypeAlias = Started | Succeeded | Failed | TimedOut | Stopped | Returned | Interrupted | Forgotten | Revoked
 ReportKind: TypeAlias = Literal["started", "ended", "returned", "interrupted"]
 
 encode_report = msgspec.json.Encoder().encode

@@ -124,6 +124,24 @@ def test_a_shutdown_does_not_count_as_a_loss() -> None:
     assert len(world.entries) == 1
 
 
+@pytest.mark.parametrize(("policy", "status"), [("RETRY", {"PENDING": 1}), ("FAIL", {"FAILED": 1})])
+def test_an_end_that_redis_acknowledged_and_lost_is_told_and_decided_by_policy(
+    policy: str, status: dict[str, int]
+) -> None:
+    world = World()
+    world.create(enabled=False, on_worker_loss=policy)
+    world.trigger()
+    (entry,) = world.take()
+
+    told, lost, *_ = world.report(r.Forgotten(entry.position, world.now))
+
+    assert isinstance(told, e.LogLossDetected)
+    assert entry.entry_id in told.what
+    assert isinstance(lost, e.AttemptLost)
+    assert (lost.reason, lost.final, lost.counted) == ("recovery", policy == "FAIL", False)
+    assert statuses(world) == status
+
+
 def test_what_was_returned_is_dispatched_again_as_the_same_attempt() -> None:
     world = World()
     world.create(enabled=False)

@@ -10,7 +10,7 @@ import structlog
 from taskservice.clock import Clock
 from taskservice.domain.definition.spec import Isolation
 from taskservice.domain.dispatch import CancelSignal, WorkOrder, decode_work_order
-from taskservice.domain.reports import Failed, encode_report
+from taskservice.domain.reports import Failed, Forgotten, encode_report
 from taskservice.streams.answers import Delivery
 from taskservice.streams.batches import Finish
 from taskservice.worker.attempt import Attempt
@@ -107,6 +107,19 @@ class Intake:
             self._ledger.hold(attempt)
             waiting.append(attempt)
         self.start_waiting(kind)
+
+    def forgotten(self, pending: Sequence[Delivery]) -> None:
+        """What is pending here though its end was acknowledged is reported as such: nobody else can know of it.
+
+        A failover of Redis may have lost the end of the inbox before the leader read it; the run would never end.
+        """
+        for delivery in pending:
+            if not self._ledger.ended(delivery.entry_id) or delivery.payload is None:
+                continue
+            log.error("ALARM: Redis lost the report of an end that it had acknowledged", entry=delivery.entry_id)
+            position = int(delivery.entry_id.rpartition("-")[2])
+            report = Forgotten(position, self._redis_clock.now_ms())
+            self._finisher.add(Finish(delivery.suffix, delivery.entry_id, "ended", encode_report(report)))
 
     def start_waiting(self, kind: Isolation) -> None:
         """Call what waits, as far as slots and trust go; hand it back when the worker stops."""

@@ -59,6 +59,10 @@ class Ledger:
         """Held, or ended within the last 10 minutes: its handler must not be called (again)."""
         return entry_id in self._held or entry_id in self._ended
 
+    def ended(self, entry_id: str) -> bool:
+        """Its end was acknowledged within the last 10 minutes."""
+        return entry_id in self._ended and entry_id not in self._held
+
     def get(self, entry_id: str) -> Attempt | None:
         """The attempt, while it is not settled."""
         return self._held.get(entry_id)

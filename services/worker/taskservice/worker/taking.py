@@ -151,6 +151,7 @@ class Taker:
         )
         for suffix in unknown.difference(self._rotation.suffixes):
             del self._ever[suffix]
+        self._intake.forgotten(pending)
         self._intake.receive(self.kind, pending)
 
     async def _pending_in(self, suffixes: list[str], pending: list[Delivery], unknown: set[str]) -> None:

@@ -19,17 +19,7 @@ def decide_report(
     context: Context, fires: FireDecisions, clocks: ClockDecisions, report: r.AnyReport, worker: str
 ) -> None:
     """Decide one report. One about an entry that is not open any more changes nothing."""
-    state = context.state
-    instance = state.instances.get(state.dispatched.get(report.position, ""))
-    if instance is None:
-        _ignore_late(context, report, worker)
-        return
-    definition = state.definitions[instance.definition_id]
-    due = context.agenda.fires.next_of(definition.id)
-    if due is not None and due <= context.at:
-        fires.settle(definition, cut_gap=False)
-    clocks.settle(instance)
-    instance = state.instances.get(state.dispatched.get(report.position, ""))
+    instance = _open_instance(context, fires, clocks, report)
     if instance is None:
         _ignore_late(context, report, worker)
         return
@@ -49,10 +39,41 @@ def decide_report(
             _came_back(context, instance, "returned")
         case r.Interrupted():
             lose_attempt(context, instance, worker, "shutdown", report.started_at, report.ended_at)
+        case r.Forgotten():
+            _forgotten(context, instance, report, worker)
         case r.Revoked():
             _revoked(context, instance, report)
         case _:
             assert_never(report)
+
+
+def _open_instance(
+    context: Context, fires: FireDecisions, clocks: ClockDecisions, report: r.AnyReport
+) -> Instance | None:
+    """Whom the report concerns, after what was due before it is settled; None = that entry is not open any more."""
+    state = context.state
+    instance = state.instances.get(state.dispatched.get(report.position, ""))
+    if instance is None:
+        return None
+    definition = state.definitions[instance.definition_id]
+    due = context.agenda.fires.next_of(definition.id)
+    if due is not None and due <= context.at:
+        fires.settle(definition, cut_gap=False)
+    clocks.settle(instance)
+    return state.instances.get(state.dispatched.get(report.position, ""))
+
+
+def _forgotten(context: Context, instance: Instance, report: r.Forgotten, worker: str) -> None:
+    """Acknowledged and gone: a failover lost the end of the inbox, before anybody had read it."""
+    context.draft.emit(
+        e.LogLossDetected(
+            from_position=0,
+            to_position=0,
+            what=f"the report of worker {worker} that ended dispatch entry {instance.entry_id}",
+            **context.stamp(""),
+        )
+    )
+    lose_attempt(context, instance, worker, "recovery", instance.started_at, min(report.found_at, context.at))
 
 
 def lose_attempt(
