@@ -30,32 +30,31 @@ class BrokenChain(Exception):  # noqa: N818 - it says what was found, and caller
 
 
 class EventChain:
-    """The event segments of a partition, in order.
+    """The event segments of a partition, in order; read once more, it goes on where it ended.
 
     `sha256`, `last_id`: of the last one that was read.
     """
 
-    def __init__(self, connection: Connection, partition: int, report: Report) -> None:
-        self._connection = connection
+    def __init__(self, partition: int, report: Report) -> None:
         self._partition = partition
         self._report = report
+        self._after = -1  # first_position is read from 0 on, so that a segment that claims to begin too early shows too
         self.sha256 = FIRST_SHA256
         self.last_id = "0-0"
         self.position = 0
 
-    async def segments(self) -> AsyncIterator[list[ArchivedEvent]]:
+    async def segments(self, connection: Connection) -> AsyncIterator[list[ArchivedEvent]]:
         """The entries of each segment.
 
         :raises BrokenChain: some are missing or can't be read.
         """
-        after = -1  # first_position is read from 0 on, so that a segment that claims to begin too early shows as well
-        while rows := await self._connection.fetch(
+        while rows := await connection.fetch(
             statement("select_event_segments_from"),
-            {"partition": self._partition, "after": after, "most": _SEGMENTS_A_QUERY},
+            {"partition": self._partition, "after": self._after, "most": _SEGMENTS_A_QUERY},
         ):
             for row in rows:
                 segment = decode_event_segment(row)
-                after = segment.first_position
+                self._after = segment.first_position
                 yield self._checked(segment)
 
     def _checked(self, segment: EventSegment) -> list[ArchivedEvent]:
@@ -101,22 +100,21 @@ class EventChain:
 
 
 class LogChain:
-    """The segments of log lines of a partition, in order; members as of `EventChain`."""
+    """The segments of log lines of a partition, in order; as `EventChain`."""
 
-    def __init__(self, connection: Connection, partition: int, report: Report) -> None:
-        self._connection = connection
+    def __init__(self, partition: int, report: Report) -> None:
         self._partition = partition
         self._report = report
         self.sha256 = FIRST_SHA256
         self.last_id = "0-0"
         self.number = 0
 
-    async def segments(self) -> AsyncIterator[list[tuple[str, bytes]]]:
+    async def segments(self, connection: Connection) -> AsyncIterator[list[tuple[str, bytes]]]:
         """The entries of each segment.
 
         :raises BrokenChain: some are missing or can't be read.
         """
-        while rows := await self._connection.fetch(
+        while rows := await connection.fetch(
             statement("select_log_segments"),
             {"partition": self._partition, "after": self.number, "most": _SEGMENTS_A_QUERY},
         ):

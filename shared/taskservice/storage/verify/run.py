@@ -84,8 +84,8 @@ class _Verification:
 
     async def _partition(self, partition: int) -> None:
         replay = Replay(partition)
-        events = EventChain(self._connection, partition, self._report)
-        async for entries in events.segments():
+        events = EventChain(partition, self._report)
+        async for entries in events.segments(self._connection):
             for entry in entries:
                 replay.take(entry)
             self._report.events += len(entries)
@@ -97,8 +97,8 @@ class _Verification:
         await self._compare_ended(replay)
         await self._compare_commands(replay)
         await self._compare_open(replay)
-        lines = LogChain(self._connection, partition, self._report)
-        async for batches in lines.segments():
+        lines = LogChain(partition, self._report)
+        async for batches in lines.segments(self._connection):
             await self._compare_lines(batches)
         self._definitions.update((one.id, definition_columns(one)) for one in replay.definitions.values())
         self._versions.update(replay.versions)
@@ -169,14 +169,14 @@ class _Verification:
         known: dict[str, set[str]] = {one.table.name: set() for one in sampled}
         for partition in partitions:
             replay = Replay(partition)
-            async for entries in EventChain(self._connection, partition, Report(_ignore)).segments():
+            async for entries in EventChain(partition, Report(_ignore)).segments(self._connection):
                 for entry in entries:
                     replay.take(entry)
                     known[INSTANCES.name].update(replay.journal.instances)
                 known[COMMANDS.name].update(replay.commands)
                 replay.commands.clear()
                 replay.ended.clear()
-            async for batches in LogChain(self._connection, partition, Report(_ignore)).segments():
+            async for batches in LogChain(partition, Report(_ignore)).segments(self._connection):
                 known[LOGS.name].update(str(row["id"]) for _, batch in batches for row in line_rows(batch))
         for one in suspicious:
             await one.strangers(known[one.table.name])

@@ -70,6 +70,13 @@ class Reader:
         query = sa.select(sa.func.count()).select_from(sa.table(table.name))
         return int((await self._connection.fetch(text_of(query)))[0][0])
 
+    async def positions(self, table: Table) -> tuple[int, int]:
+        """How many rows there are, and the sum of the positions of the events that changed each last."""
+        total = sa.cast(sa.func.coalesce(sa.func.sum(sa.column("position")), sa.literal_column("0")), sa.CHAR)
+        query = sa.select(sa.func.count(), total).select_from(sa.table(table.name))
+        count, positions = (await self._connection.fetch(text_of(query)))[0]
+        return int(count), int(positions)
+
     async def _columns_of(self, table: Table) -> tuple[str, ...]:
         """Every column that the table has, whatever release made it."""
         if table.name not in self._columns:

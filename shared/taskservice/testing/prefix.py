@@ -1,0 +1,156 @@
+"""Sampling the read model while everything runs: at each moment that anybody may see, it is a prefix of the log.
+
+A sample reads one consistent snapshot: the checkpoint, what was archived since the sample before, and every row that
+this may have changed. It keeps the fold of `verify` from one sample to the next, so that its cost follows what is new
+and not how long the log is.
+"""
+
+import time
+
+import msgspec
+
+from taskservice.storage.checkpoints import read_checkpoint
+from taskservice.storage.database import Connection, Database
+from taskservice.storage.loader import snapshot
+from taskservice.storage.verify import Difference, Report
+from taskservice.storage.verify.chain import BrokenChain, EventChain, LogChain
+from taskservice.storage.verify.compare import Sampled, compare_whole
+from taskservice.storage.verify.expected import Columns, checkpoint_columns, definition_columns, instance_columns
+from taskservice.storage.verify.replay import Replay, line_rows
+from taskservice.storage.verify.tables import (
+    CHECKPOINTS,
+    COMMANDS,
+    DEFINITIONS,
+    INSTANCES,
+    LOGS,
+    STATS,
+    VERSIONS,
+    Reader,
+    Table,
+)
+
+
+class Sample(msgspec.Struct, frozen=True, gc=False):
+    """What one look at the tables found.
+
+    :ivar position: of the checkpoint. :ivar rows: how many were compared, cell by cell.
+    :ivar took_ms: what the look cost. :ivar differences: what is not as the log up to `position` says; none = a prefix.
+    """
+
+    position: int
+    rows: int
+    took_ms: float
+    differences: tuple[Difference, ...]
+
+
+class PrefixSampler:
+    """Looks at the tables of an installation with one partition, again and again.
+
+    Rows of definitions, versions and hourly counts are compared at each look, all of them; those of instances,
+    commands and log lines when an event touched them, and by their number and the sum of their positions at each look:
+    a row that is ahead of the checkpoint, or behind, shows although no event names it.
+
+    :param database: a look has a connection of its own.
+    """
+
+    def __init__(self, database: Database, partition: int = 0) -> None:
+        self._database = database
+        self._partition = partition
+        self._found: list[Difference] = []
+        self._report = Report(self._found.append)
+        self._replay = Replay(partition)
+        self._events = EventChain(partition, self._report)
+        self._lines = LogChain(partition, self._report)
+        self._touched: set[str] = set()
+        self._new_lines: dict[str, Columns] = {}
+        self._lines_made: set[str] = set()
+        self._instance_positions: dict[str, int] = {}
+        self._command_positions: dict[str, int] = {}
+
+    async def sample(self) -> Sample:
+        """One look.
+
+        :raises StorageError: the database can't be asked; what was folded by then is compared by the next look.
+        """
+        begun_s = time.perf_counter()
+        self._found.clear()
+        rows_before = self._report.rows
+        async with snapshot(self._database) as connection:
+            position = (await read_checkpoint(connection, self._partition)).position
+            try:
+                await self._fold(connection)
+            except BrokenChain:
+                pass  # it was noted, and says more than the rows could
+            else:
+                await self._compare(Reader(connection))
+        took_ms = (time.perf_counter() - begun_s) * 1_000
+        return Sample(position, self._report.rows - rows_before, took_ms, tuple(self._found))
+
+    async def _fold(self, connection: Connection) -> None:
+        async for entries in self._events.segments(connection):
+            for entry in entries:
+                self._replay.take(entry)
+                self._touched.update(self._replay.journal.instances)
+        async for batches in self._lines.segments(connection):
+            for _, batch in batches:
+                for row in line_rows(batch):
+                    if str(row["id"]) not in self._lines_made:  # of a line that was sent twice the first one counts
+                        self._new_lines.setdefault(str(row["id"]), row)
+
+    async def _compare(self, reader: Reader) -> None:
+        replay, report = self._replay, self._report
+        instances = self._expected_instances()
+        self._instance_positions.update((row_id, _position(row)) for row_id, row in instances.items())
+        self._command_positions.update((row_id, _position(row)) for row_id, row in replay.commands.items())
+        await Sampled(reader, report, INSTANCES).compare(instances)
+        await Sampled(reader, report, COMMANDS).compare(replay.commands)
+        await Sampled(reader, report, LOGS).compare(self._new_lines)
+        await self._compare_positions(reader, INSTANCES, self._instance_positions)
+        await self._compare_positions(reader, COMMANDS, self._command_positions)
+        self._lines_made.update(self._new_lines)
+        found_lines = await reader.count(LOGS)
+        if found_lines != len(self._lines_made):
+            report.differ(LOGS.name, "*", "rows", len(self._lines_made), found_lines)
+        definitions = {one.id: definition_columns(one) for one in replay.definitions.values()}
+        await compare_whole(reader, report, DEFINITIONS, definitions)
+        await compare_whole(reader, report, VERSIONS, replay.versions)
+        await compare_whole(reader, report, STATS, replay.counts)
+        if await reader.count(CHECKPOINTS):  # no row before a projector has worked
+            await compare_whole(reader, report, CHECKPOINTS, self._expected_checkpoint())
+        self._touched.clear()
+        self._new_lines.clear()
+        replay.ended.clear()
+        replay.reopened.clear()
+        replay.commands.clear()
+
+    def _expected_instances(self) -> dict[str, Columns]:
+        """Rows of all that an event touched since the last look: open ones, and those that have ended."""
+        replay = self._replay
+        rows = {}
+        for instance_id in self._touched:
+            ended = replay.ended.get(instance_id)
+            if ended is not None:
+                rows[instance_id] = instance_columns(ended.instance, ended.event)
+            else:
+                rows[instance_id] = instance_columns(replay.state.instances[instance_id], None)
+        return rows
+
+    def _expected_checkpoint(self) -> dict[int, Columns]:
+        """The one row, by partition."""
+        ends: Columns = {
+            "segment_sha256": self._events.sha256,
+            "log_stream_id": self._lines.last_id,
+            "log_segment_number": self._lines.number,
+            "log_segment_sha256": self._lines.sha256,
+        }
+        return {self._partition: checkpoint_columns(self._replay.state, ends)}
+
+    async def _compare_positions(self, reader: Reader, table: Table, positions: dict[str, int]) -> None:
+        expected = (len(positions), sum(positions.values()))
+        found = await reader.positions(table)
+        if found != expected:
+            self._report.differ(table.name, "*", "rows and sum of positions", expected, found)
+
+
+def _position(row: Columns) -> int:
+    return int(row["position"] or 0)
