@@ -43,8 +43,7 @@ async def test_problems_are_counted_by_code_and_known_from_the_start(scene: Scen
     before = (await shown(scene))["taskservice_http_problems_total"].samples
     await scene.call("GET", "/definitions", caller=None)
     await scene.call("GET", "/definitions?limit=0")
-    await scene.leader.say(memory_ratio=0.7)
-    await scene.parts.backlogs[0].look()
+    scene.streams.backing.out_of_memory = True
     shed = await scene.call("POST", "/scheduler/stop", caller="platform")
 
     after = (await shown(scene))["taskservice_http_problems_total"].samples

@@ -159,28 +159,6 @@ async def test_an_inbox_that_cannot_be_reached_is_a_503(scene: Scene) -> None:
     assert "commandId" not in answer.json()
 
 
-async def test_a_full_inbox_is_told_as_overload(scene: Scene) -> None:
-    scene.streams.backing.out_of_memory = True
-
-    answer = await scene.call("POST", "/definitions", json=definition())
-
-    assert (answer.status_code, answer.json()["code"]) == (503, "overloaded")
-    assert answer.headers["retry-after"] == "5"
-
-
-async def test_intake_stops_at_seven_tenths_of_the_memory_but_for_cancels(scene: Scene) -> None:
-    made = await scene.create()
-    run = (await scene.call("POST", f"/definitions/{made['id']}/trigger")).json()
-    await scene.leader.say(memory_ratio=0.7)
-    await scene.parts.backlogs[0].look()
-
-    refused = await scene.call("POST", f"/definitions/{made['id']}/trigger")
-    cancelled = await scene.call("POST", f"/instances/{run['id']}/cancel")
-
-    assert (refused.status_code, refused.json()["code"]) == (503, "overloaded")
-    assert cancelled.status_code == 200
-
-
 async def test_while_the_database_is_down_writes_are_taken_and_reads_refused(scene: Scene) -> None:
     made = await scene.create()
     run = (await scene.call("POST", f"/definitions/{made['id']}/trigger")).json()

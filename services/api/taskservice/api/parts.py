@@ -21,6 +21,7 @@ from taskservice.api.workers.roster import WorkerRoster
 from taskservice.api.writes.backlog import Backlog
 from taskservice.api.writes.decisions import Decisions
 from taskservice.api.writes.gateway import Gateway
+from taskservice.api.writes.room import Room
 from taskservice.clock import Clock
 from taskservice.domain.definition.spec import DefinitionSpec
 from taskservice.domain.ids import is_uuid, partition_of, uuid7
@@ -109,8 +110,12 @@ class Parts:
             Backlog(partition=number, reads=reads, status=one.status, clock=clock)
             for number, one in enumerate(self.streams)
         )
+        self.rooms = tuple(Room(one.server) for one in self.streams)
         self.gateway = Gateway(
-            inboxes=[one.inbox for one in self.streams], backlogs=self.backlogs, decisions=self.decisions
+            inboxes=[one.inbox for one in self.streams],
+            backlogs=self.backlogs,
+            rooms=self.rooms,
+            decisions=self.decisions,
         )
         self.definitions: Coalesced[tuple[str, str], DefinitionRow] = Coalesced(reads.definitions_by_id)
         self.instances: Coalesced[tuple[str, str], InstanceRow] = Coalesced(reads.instances_by_id)
@@ -127,6 +132,7 @@ class Parts:
             self.tenants.run(),
             self.roster.run(),
             *(backlog.run() for backlog in self.backlogs),
+            *(room.run() for room in self.rooms),
             *(self.decisions.listen(one.decided) for one in self.streams),
         ]
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from itertools import islice
 
 import msgspec
 
@@ -14,8 +15,8 @@ from taskservice.streams.ports import Status
 
 LOOK_EVERY_MS = 500
 BEHIND_MS = 2_000
-FULL_RATIO = 0.7
-"""Share of Redis' memory from which on commands are refused, so that what was accepted can be decided."""
+MOST_SEEN = 1_000
+"""Positions that are remembered with the time of their sighting; of more, every second one is forgotten."""
 
 
 class Lag(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -26,11 +27,6 @@ class Lag(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     status: PartitionStatus | None = None
     """The leader's own words; None when no leader spoke within 10 s, or Redis does not answer."""
     checkpoint: CheckpointRow | None = None
-
-    @property
-    def overloaded(self) -> bool:
-        """Redis is so full that no more is taken in."""
-        return self.status is not None and self.status.memory_ratio >= FULL_RATIO
 
     @property
     def behind(self) -> bool:
@@ -63,7 +59,7 @@ class Backlog:
         now = self._clock.monotonic_ms()
         head = 0 if status is None else status.position
         if head and (not self._seen or self._seen[-1][0] < head):
-            self._seen.append((head, now))
+            self._remember(head, now)
         try:
             checkpoint = await self._reads.checkpoint(self._partition)
         except StorageError:
@@ -77,6 +73,12 @@ class Backlog:
         lag_ms = now - self._seen[0][1] if self._seen else 0
         self.last = Lag(lag_ms=lag_ms, status=status, checkpoint=checkpoint)
         return self.last
+
+    def _remember(self, head: int, now: int) -> None:
+        """Days of an outage take no more memory than minutes of one: the lag gets coarser, never too large."""
+        if len(self._seen) >= MOST_SEEN:
+            self._seen = deque(islice(self._seen, 0, None, 2))
+        self._seen.append((head, now))
 
     async def run(self) -> None:
         """Look for ever."""

@@ -10,7 +10,8 @@ from taskservice.api.ports import CommandRow, StorageDown
 from taskservice.api.wire.problems import ProblemError, storage_unavailable
 from taskservice.api.writes.backlog import Backlog
 from taskservice.api.writes.decisions import Decisions
-from taskservice.domain.commands import AnyCommand, CancelInstance, encode_command
+from taskservice.api.writes.room import Room, relieves
+from taskservice.domain.commands import AnyCommand, encode_command
 from taskservice.domain.ids import partition_of
 from taskservice.streams.answers import OtherBody, OutOfMemory, SameCommand, SubmitOutcome, Submitted
 from taskservice.streams.batches import Submission
@@ -34,12 +35,15 @@ Sent: TypeAlias = CommandRow | Undecided
 class Gateway:
     """Submits commands, for all partitions.
 
-    :param inboxes: by partition. :param backlogs: by partition.
+    :param inboxes: by partition. :param backlogs: by partition. :param rooms: by partition.
     """
 
-    def __init__(self, *, inboxes: Sequence[Inbox], backlogs: Sequence[Backlog], decisions: Decisions) -> None:
+    def __init__(
+        self, *, inboxes: Sequence[Inbox], backlogs: Sequence[Backlog], rooms: Sequence[Room], decisions: Decisions
+    ) -> None:
         self._inboxes = inboxes
         self._backlogs = backlogs
+        self._rooms = rooms
         self._decisions = decisions
 
     async def send(
@@ -60,8 +64,9 @@ class Gateway:
         """
         if partition is None:
             partition = partition_of(command.tenant_id, len(self._inboxes))
-        lag = self._backlogs[partition].last
-        if lag.overloaded and not isinstance(command, CancelInstance):
+        lag, room = self._backlogs[partition].last, self._rooms[partition]
+        data = encode_command(command)
+        if not room.take(len(data)) and not relieves(command):
             raise ProblemError(
                 "overloaded", "The event log is nearly full; nothing was taken.", retry_after_ms=OVERLOADED_RETRY_MS
             )
@@ -69,7 +74,7 @@ class Gateway:
             tenant_id=command.tenant_id,
             command_id=command.id,
             body_sha=body_sha,
-            command=encode_command(command),
+            command=data,
             client_key=client_key,
         )
         with self._decisions.watch(command.id) as watch:
@@ -89,6 +94,7 @@ class Gateway:
                         command_id=command_id,
                     )
                 case OutOfMemory():
+                    room.refused()
                     raise ProblemError(
                         "overloaded", "The inbox is full; nothing was taken.", retry_after_ms=OVERLOADED_RETRY_MS
                     )
