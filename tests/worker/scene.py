@@ -155,6 +155,7 @@ class Scene:
         modules: Sequence[str] = (),
         shell_allow: Sequence[str] | None = None,
         labels: dict[str, str] | None = None,
+        crowded: Callable[[], bool] | None = None,
     ) -> None:
         self.streams = streams
         self.leader = leader
@@ -175,7 +176,7 @@ class Scene:
             redis_clock=redis_clock,
             processes=ProcessPool(
                 KeeperCommand(modules, clean_environment(os.environ, ())),
-                crowded=lambda: len(buffer) > MAX_BUFFERED_LINES // 2,
+                crowded=crowded or (lambda: len(buffer) > MAX_BUFFERED_LINES // 2),
             ),
         )
         info = WorkerInfo(

@@ -202,6 +202,30 @@ async def test_a_loop_is_ended_after_its_timeout_and_the_grace(run: Run, marker:
     assert isinstance(await run("p.echo"), Succeeded)
 
 
+@pytest.mark.parametrize("grace_ms", [0, 10_000])
+async def test_who_ended_in_time_is_not_timed_out_because_its_lines_wait_to_be_sent(
+    stage: Stage, leader: Leader, grace_ms: int
+) -> None:
+    """Lines are held up for seconds, the handler itself needs milliseconds: its end stands behind them."""
+    await stage(sizes={"ASYNC": 1, "THREAD": 1, "PROCESS": 1}, modules=HANDLERS, crowded=lambda: True)
+
+    (entry,) = await leader.dispatch(await leader.add_stream("p.echo"), timeout_ms=2_000, cancel_grace_ms=grace_ms)
+
+    assert isinstance(await leader.end_of(entry), Succeeded)
+
+
+async def test_who_is_asked_to_end_and_answers_after_that_has_not_succeeded(
+    stage: Stage, leader: Leader, marker: str
+) -> None:
+    await stage(sizes={"ASYNC": 1, "THREAD": 1, "PROCESS": 1}, modules=HANDLERS, crowded=lambda: True)
+
+    (entry,) = await leader.dispatch(
+        await leader.add_stream("p.polite"), params=msgspec.json.encode({"marker": marker}).decode(), timeout_ms=500
+    )
+
+    assert isinstance(await leader.end_of(entry), TimedOut)
+
+
 @pytest.mark.parametrize("handler", ["p.wait", "p.polite"])
 async def test_a_cancel_asks_first(leader: Leader, scene: Scene, run: Run, marker: str, handler: str) -> None:
     suffix = await leader.add_stream(handler)

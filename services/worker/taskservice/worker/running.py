@@ -194,9 +194,14 @@ class Runs:
         attempt.started_at = self._redis_clock.now_ms()
         self._begins(attempt)
 
-    def process_ended(self, attempt: Attempt, outcome: Success | Failure) -> None:
-        """No process of it is left."""
+    def process_ended(self, attempt: Attempt, outcome: Success | Failure, *, asked: bool) -> None:
+        """No process of it is left.
+
+        :param asked: False: it had ended before it heard of a wish to end it; then its own outcome stands.
+        """
         attempt.process = None
+        if not asked and attempt.stopping != "lost":
+            attempt.stopping = None
         if attempt.stopping is not None and not attempt.begun:
             attempt.started_at = None
         self._returned(attempt, outcome)
@@ -269,8 +274,8 @@ class _Hearing:
     def line(self, level: LogLevel, text: str) -> None:
         self._attempt.context.log.write(level, text)
 
-    def ended(self, outcome: Success | Failure) -> None:
-        self._runs.process_ended(self._attempt, outcome)
+    def ended(self, outcome: Success | Failure, *, asked: bool) -> None:
+        self._runs.process_ended(self._attempt, outcome, asked=asked)
 
 
 def _started(attempt: Attempt) -> int:

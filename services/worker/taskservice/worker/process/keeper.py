@@ -43,12 +43,14 @@ class Running:
 
     :ivar meter: None: its handler was not called yet.
     :ivar last_words: the last line that it wrote to stderr.
+    :ivar asked: the worker wants its end.
     """
 
     job: m.Job
     child: Child
     meter: AttemptMeter | None = None
     last_words: str = ""
+    asked: bool = False
 
 
 class Keeper:
@@ -146,6 +148,7 @@ class Keeper:
                 self._ask()
             case m.Kill():
                 if self._running is not None:
+                    self._running.asked = True
                     self._end_all(m.Killed())
             case _:
                 assert_never(message)
@@ -203,6 +206,7 @@ class Keeper:
         running = self._running
         if running is None:
             return
+        running.asked = True
         if running.meter is None:
             self._end_all(m.Killed())  # nobody's code was called yet
         elif running.child.talk is not None:
@@ -353,9 +357,10 @@ class Keeper:
         return None if child is None or child.pid in self._statuses else child.pid
 
     def _tell_end(self, end: m.End, *, left: int) -> None:
-        if self._running is not None:
+        running = self._running
+        if running is not None:
             self._running = None
-            self._link.tell(m.Ended(end, left))
+            self._link.tell(m.Ended(end, left, running.asked))
 
     def _child(self) -> Child | None:
         return self._runner if self._running is None else self._running.child

@@ -150,10 +150,12 @@ class Ended(msgspec.Struct, frozen=True, array_like=True, tag="ended", gc=False)
     """Keeper → worker: the last word about a job.
 
     :ivar left: processes that outlived its main process, and were ended.
+    :ivar asked: it had been asked to end, or was killed, before its end.
     """
 
     end: End
     left: int = 0
+    asked: bool = False
 
 
 FromKeeper: TypeAlias = Called | Lines | Ended

@@ -35,8 +35,11 @@ class Listener(Protocol):
         """A line for its task log."""
         ...
 
-    def ended(self, outcome: Success | Failure) -> None:
-        """It is over, and no process of it is left. Told once."""
+    def ended(self, outcome: Success | Failure, *, asked: bool) -> None:
+        """It is over, and no process of it is left. Told once.
+
+        :param asked: it ended after it had been asked to; False: by itself, whatever was asked of it meanwhile.
+        """
         ...
 
 
@@ -63,7 +66,7 @@ class ProcessRun:
 
     @property
     def called_off(self) -> bool:
-        """It was asked to end before it had a seat."""
+        """It was asked to end."""
         return self._asked or self._killed
 
     def sits(self, seat: Seat | None) -> None:
@@ -116,10 +119,15 @@ class ProcessPool:
             seat = await self._take_seat()
         except OSError as error:
             self.ends[NOT_STARTED] += 1
-            listener.ended(failure("ProcessNotStarted", f"no process can be started: {error}"))
+            not_started = failure("ProcessNotStarted", f"no process can be started: {error}")
+            listener.ended(not_started, asked=run.called_off)
             return
+        asked = True
         try:
-            end = m.Killed() if run.called_off else await self._conversation(run, seat, job, listener)
+            if run.called_off:
+                end: m.End = m.Killed()
+            else:
+                end, asked = await self._conversation(run, seat, job, listener)
             self.ends[name_of(end)] += 1
             outcome = outcome_of(end, job.limits, judge)
         except SeatLostError:
@@ -131,9 +139,10 @@ class ProcessPool:
             raise
         else:
             self._keep(seat)
-        listener.ended(outcome)
+        listener.ended(outcome, asked=asked)
 
-    async def _conversation(self, run: ProcessRun, seat: Seat, job: m.Job, listener: Listener) -> m.End:
+    async def _conversation(self, run: ProcessRun, seat: Seat, job: m.Job, listener: Listener) -> tuple[m.End, bool]:
+        """Until its end; and whether it had been asked to end before."""
         loop = asyncio.get_running_loop()
         run.sits(seat)
         seat.tell(job)
@@ -151,11 +160,13 @@ class ProcessPool:
                     case m.Lines(lines):
                         for line in lines:
                             listener.line(line.level, line.text)
-                        while waits and self._crowded():  # so that whoever writes waits, instead of losing lines
+                        # So that whoever writes waits, instead of losing lines. Once it shall end, its end is what
+                        # counts, and that stands behind its lines.
+                        while waits and not run.called_off and self._crowded():
                             waits -= 1
                             await asyncio.sleep(CROWDED_LOOK_S)
-                    case m.Ended(end, left):
-                        return _told(listener, end, left, called=called)
+                    case m.Ended(end, left, asked):
+                        return _told(listener, end, left, called=called), asked
         finally:
             start.cancel()
             run.sits(None)
