@@ -24,6 +24,7 @@ def all_keys(keys: Keys) -> list[str]:
     ]
     return [
         *fixed,
+        keys.aside("3-41"),
         keys.dispatch("default:-:report:daily:v2"),
         keys.dispatch("gpu:0a1b2c3d4e5f:http"),
         keys.idempotency("tenant-1", "k"),

@@ -131,6 +131,21 @@ class Restored(msgspec.Struct, frozen=True, gc=False):
 RestoreOutcome: TypeAlias = Restored | NoLock | Gap
 
 
+class SetAside(msgspec.Struct, frozen=True, gc=False):
+    """The log is under a key of its own now, whole; the partition has none."""
+
+    key: str
+
+
+class AsideTaken(msgspec.Struct, frozen=True, gc=False):
+    """Another stream is under that key already; nothing was moved."""
+
+    key: str
+
+
+SetAsideOutcome: TypeAlias = SetAside | AsideTaken | NoLock | Gap
+
+
 class Regrouped(msgspec.Struct, frozen=True, gc=False):
     """Every registered dispatch stream was made anew, empty, with its group at 0."""
 

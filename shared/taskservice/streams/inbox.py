@@ -3,7 +3,6 @@
 from typing import Any
 
 from taskservice.streams.answers import (
-    EMPTY_ID,
     InboxEntry,
     KnownCommand,
     OtherBody,
@@ -15,7 +14,7 @@ from taskservice.streams.answers import (
 from taskservice.streams.batches import Submission
 from taskservice.streams.errors import ServerRefusal
 from taskservice.streams.keys import COMMAND_TTL_MS, IDEMPOTENCY_TTL_MS, Keys
-from taskservice.streams.log import read_stream, unexpected
+from taskservice.streams.log import last_generated_id, read_stream, unexpected
 from taskservice.streams.redis_client import Argument, Link, ReadLinks
 from taskservice.streams.scripts import load
 
@@ -80,15 +79,3 @@ def _inbox_entry(raw: list[Any]) -> InboxEntry:
     if fields[0] == b"c":
         return InboxEntry(entry_id.decode(), fields[1], None, "")
     return InboxEntry(entry_id.decode(), None, fields[1], fields[3].decode())
-
-
-async def last_generated_id(link: Link, key: str) -> str:
-    """The highest id that the stream ever gave, which outlives its entries; `0-0` for none."""
-    try:
-        info = await link.call("XINFO", "STREAM", key)
-    except ServerRefusal as refusal:
-        if "no such key" in str(refusal):
-            return EMPTY_ID
-        raise
-    last: bytes = info[info.index(b"last-generated-id") + 1]
-    return last.decode()

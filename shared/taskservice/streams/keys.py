@@ -62,6 +62,14 @@ KEY_TABLE: Final[tuple[KeyRow, ...]] = (
         read_by="standbys, projector, subscribers",
     ),
     KeyRow(
+        pattern="task:{p<n>}:events:aside:<last id>",
+        kind="stream",
+        lifetime="permanent",
+        bounded_by="a person, who made it and deletes it",
+        written_by="set_aside",
+        read_by="people",
+    ),
+    KeyRow(
         pattern="task:{p<n>}:dispatch:<queue>:<labels>:<handler>",
         kind="stream + group",
         lifetime="permanent",
@@ -131,7 +139,7 @@ KEY_TABLE: Final[tuple[KeyRow, ...]] = (
         lifetime="ttl",
         bounded_by="the lease, 10 s by default",
         written_by="acquire, renew, release",
-        read_by="election, takeover, restore, regroup",
+        read_by="election, takeover, restore, set_aside, regroup",
     ),
     KeyRow(
         pattern="task:lock:{p<n>}:projector",
@@ -147,7 +155,12 @@ KEY_TABLE: Final[tuple[KeyRow, ...]] = (
 def _regex_of(pattern: str) -> re.Pattern[str]:
     text = re.escape(pattern)
     text = text.replace("<n>", r"\d+").replace("<labels>", r"(-|[0-9a-f]+)").replace("<sha>", r"[0-9a-f]{32}")
-    text = text.replace("<queue>", r"[^:]+").replace("<tenant>", r"[^:]+").replace("<handler>", r".+")
+    text = (
+        text.replace(re.escape("<last id>"), r"\d+-\d+")
+        .replace("<queue>", r"[^:]+")
+        .replace("<tenant>", r"[^:]+")
+        .replace("<handler>", r".+")
+    )
     return re.compile(text, re.DOTALL)
 
 
@@ -203,6 +216,10 @@ class Keys:
         self.projector_lock = self.lock + ":projector"
         self._dispatch_prefix = stem + "dispatch:"
         self._command_prefix = stem + "command:"
+
+    def aside(self, last_id: str) -> str:
+        """Where a log that ended with this id is kept after it was set aside; ids are never given twice."""
+        return f"{self.events}:aside:{last_id}"
 
     def dispatch(self, suffix: str) -> str:
         """The dispatch stream `<queue>:<labels hash or ->:<handler>`."""

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from taskservice.streams.answers import (
+    EMPTY_ID,
     Appended,
     AppendOutcome,
+    AsideTaken,
     Duplicate,
     Fenced,
     Gap,
@@ -17,6 +19,8 @@ from taskservice.streams.answers import (
     RegroupOutcome,
     Restored,
     RestoreOutcome,
+    SetAside,
+    SetAsideOutcome,
     Stale,
     TakenOver,
     TakeoverOutcome,
@@ -32,6 +36,7 @@ from taskservice.streams.batches import (
     TooLarge,
     cursor_entry,
 )
+from taskservice.streams.errors import ServerRefusal
 from taskservice.streams.keys import Keys
 from taskservice.streams.redis_client import Argument, Link, ReadLinks
 from taskservice.streams.scripts import load
@@ -59,6 +64,7 @@ _APPEND = load(
 )
 _TAKEOVER = load("takeover", keys=("lock", "events"), argv=("token", "epoch", "expected_last", "event", "cursor"))
 _RESTORE = load("restore", keys=("lock", "events", "inbox"), argv=("token", "expected_last", "entries..."))
+_SET_ASIDE = load("set_aside", keys=("lock", "events", "aside"), argv=("token", "expected_last"))
 _REGROUP = load(
     "regroup",
     keys=("lock", "events", "streams", "control", "dispatch..."),
@@ -195,6 +201,26 @@ class RedisPartitionLog:
             case _:
                 raise unexpected("restore", answer)
 
+    async def last_id(self) -> str:
+        """The highest id ever given."""
+        return await last_generated_id(self._link, self._keys.events)
+
+    async def set_aside(self, token: str, last_id: str) -> SetAsideOutcome:
+        """Move the log to a key of its own."""
+        aside = self._keys.aside(last_id)
+        answer = await _SET_ASIDE.run(self._link, [self._keys.lock, self._keys.events, aside], [token, last_id])
+        match answer[0]:
+            case b"OK":
+                return SetAside(aside)
+            case b"NOLOCK":
+                return NoLock()
+            case b"GAP":
+                return Gap(answer[1].decode())
+            case b"TAKEN":
+                return AsideTaken(aside)
+            case _:
+                raise unexpected("set_aside", answer)
+
     async def regroup(self, token: str, expected_last: str, suffixes: Sequence[str]) -> RegroupOutcome:
         """Empty every registered dispatch stream and make its group anew."""
         keys = self._keys
@@ -251,6 +277,18 @@ async def read_stream(link: Link, reads: ReadLinks, key: str, after: str, count:
         return []
     entries: list[list[Any]] = answer[0][1]
     return entries
+
+
+async def last_generated_id(link: Link, key: str) -> str:
+    """The highest id that the stream ever gave, which outlives its entries; `0-0` for none."""
+    try:
+        info = await link.call("XINFO", "STREAM", key)
+    except ServerRefusal as refusal:
+        if "no such key" in str(refusal):
+            return EMPTY_ID
+        raise
+    last: bytes = info[info.index(b"last-generated-id") + 1]
+    return last.decode()
 
 
 def unexpected(script: str, answer: object) -> TypeError:

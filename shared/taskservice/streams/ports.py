@@ -26,6 +26,7 @@ from taskservice.streams.answers import (
     RenewOutcome,
     RestoreOutcome,
     ServerFacts,
+    SetAsideOutcome,
     StreamLengths,
     SubmitOutcome,
     TakeOutcome,
@@ -69,6 +70,14 @@ class PartitionLog(Protocol):
 
     async def restore(self, token: str, expected_last: str, entries: Sequence[ArchivedEntry]) -> RestoreOutcome:
         """Put archived entries back under their own ids, ≤ 500 and 1 MiB a call, after `expected_last`."""
+        ...
+
+    async def last_id(self) -> str:
+        """The highest id ever given, also when its entry is gone; `0-0` for a log that does not exist."""
+        ...
+
+    async def set_aside(self, token: str, last_id: str) -> SetAsideOutcome:
+        """Move the log, which must end with `last_id`, to a key of its own: a person decided against it."""
         ...
 
     async def regroup(self, token: str, expected_last: str, suffixes: Sequence[str]) -> RegroupOutcome:

@@ -3,7 +3,17 @@
 import pytest
 from tests.streams.contract.world import INFO, KEYS, OTHER_QUEUE, QUEUE, TOKEN, World, appended, lead
 
-from taskservice.streams.answers import Gap, LogEntry, NoLock, Regrouped, Restored, Submitted, Taken
+from taskservice.streams.answers import (
+    AsideTaken,
+    Gap,
+    LogEntry,
+    NoLock,
+    Regrouped,
+    Restored,
+    SetAside,
+    Submitted,
+    Taken,
+)
 from taskservice.streams.batches import AppendBatch, ArchivedEntry, DispatchEntry, NewStream, Submission, TooLarge
 from taskservice.streams.errors import OutcomeUnknown
 
@@ -66,6 +76,52 @@ async def test_limits_of_restore(world: World) -> None:
         await world.streams.log.restore(TOKEN, "0-0", [ArchivedEntry(f"1-{n}", b"", None) for n in range(1, 502)])
     with pytest.raises(ValueError, match="nothing"):
         await world.streams.log.restore(TOKEN, "0-0", [])
+
+
+async def test_a_log_that_is_set_aside_keeps_all_it_holds(world: World) -> None:
+    await lead(world)
+    held = await world.streams.log.read("0-0", 10)
+
+    assert await world.streams.log.set_aside(TOKEN, "1-1") == SetAside(KEYS.aside("1-1"))
+
+    assert await world.streams.log.head() is None
+    assert await world.streams.log.last_id() == "0-0"
+    assert world.fields_of(KEYS.aside("1-1")) == [{"e": held[0].event, "c": b"0-0"}]
+    assert world.leaks() == []
+
+
+async def test_what_was_set_aside_is_no_longer_in_the_way(world: World) -> None:
+    await lead(world, epoch=9)
+    await world.streams.log.set_aside(TOKEN, "9-1")
+
+    assert await world.streams.log.restore(TOKEN, "0-0", ARCHIVED) == Restored("3-6")
+
+
+async def test_setting_aside_is_sent_again_after_a_lost_answer(world: World) -> None:
+    await lead(world)
+    world.lose_reply("set_aside")
+
+    with pytest.raises(OutcomeUnknown):
+        await world.streams.log.set_aside(TOKEN, "1-1")
+
+    assert await world.streams.log.set_aside(TOKEN, "1-1") == SetAside(KEYS.aside("1-1"))
+
+
+async def test_setting_aside_needs_the_lock_the_expected_end_and_a_free_key(world: World) -> None:
+    await lead(world)
+    world.add_entry(KEYS.aside("1-1"), "7-7", "e", b"of another day")
+    before = world.snapshot()
+
+    assert await world.streams.log.set_aside("somebody-else", "1-1") == NoLock()
+    assert await world.streams.log.set_aside(TOKEN, "1-2") == Gap("1-1")
+    assert await world.streams.log.set_aside(TOKEN, "1-1") == AsideTaken(KEYS.aside("1-1"))
+    assert world.snapshot() == before
+
+
+async def test_there_is_nothing_to_set_aside_without_a_log(world: World) -> None:
+    await world.streams.lock.acquire(TOKEN, 60_000)
+
+    assert await world.streams.log.set_aside(TOKEN, "0-0") == Gap("0-0")
 
 
 async def two_streams(world: World) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from taskservice.streams.answers import (
     AppendOutcome,
+    AsideTaken,
     Fenced,
     Gap,
     LogEntry,
@@ -13,6 +14,8 @@ from taskservice.streams.answers import (
     RegroupOutcome,
     Restored,
     RestoreOutcome,
+    SetAside,
+    SetAsideOutcome,
     Stale,
     TakenOver,
     TakeoverOutcome,
@@ -69,6 +72,14 @@ class MemoryPartitionLog:
         """Put archived entries back under their own ids."""
         check_restore(entries)
         return await self._server.run(self._faults, "restore", lambda: self._restore(token, expected_last, entries))
+
+    async def last_id(self) -> str:
+        """The highest id ever given."""
+        return await self._server.run(self._faults, "log.last_id", lambda: text_of(self._events().last))
+
+    async def set_aside(self, token: str, last_id: str) -> SetAsideOutcome:
+        """Move the log to a key of its own."""
+        return await self._server.run(self._faults, "set_aside", lambda: self._set_aside(token, last_id))
 
     async def regroup(self, token: str, expected_last: str, suffixes: Sequence[str]) -> RegroupOutcome:
         """Empty every registered dispatch stream and make its group anew."""
@@ -132,6 +143,21 @@ class MemoryPartitionLog:
         if cursor is not None and inbox_last < parse(cursor_entry(cursor)):
             self._server.stream(self._keys.inbox).last = parse(cursor_entry(cursor))
         return Restored(entries[-1].id)
+
+    def _set_aside(self, token: str, last_id: str) -> SetAsideOutcome:
+        if not self._holds(token):
+            return NoLock()
+        aside = self._keys.aside(last_id)
+        last = text_of(self._events().last)
+        kept = self._server.streams.get(aside)
+        if last == "0-0" and kept is not None and text_of(kept.last) == last_id:
+            return SetAside(aside)
+        if last == "0-0" or last != last_id:
+            return Gap(last)
+        if kept is not None:
+            return AsideTaken(aside)
+        self._server.streams[aside] = self._server.streams.pop(self._keys.events)
+        return SetAside(aside)
 
     def _regroup(self, token: str, expected_last: str, suffixes: Sequence[str]) -> RegroupOutcome:
         if not self._holds(token):

@@ -1,0 +1,45 @@
+#!lua flags=allow-oom
+-- set_aside: move a log that parted from its archive to a key of its own, so that none of it is destroyed.
+-- KEYS: lock events aside
+-- ARGV: token expected_last
+-- ANSWERS: OK last_id | NOLOCK | GAP last_id | TAKEN
+--
+-- OK also if it was moved there already: the answer to an earlier sending was lost. TAKEN: another stream is there.
+local call, pcall = redis.call, redis.pcall
+local function last_id(key)
+  local info = pcall('XINFO', 'STREAM', key)
+  if info.err then
+    if call('EXISTS', key) == 1 then
+      return nil, info
+    end
+    return '0-0'
+  end
+  for i = 1, #info, 2 do
+    if info[i] == 'last-generated-id' then
+      return info[i + 1]
+    end
+  end
+end
+
+if call('GET', KEYS[1]) ~= ARGV[1] then
+  return {'NOLOCK'}
+end
+local last, failed = last_id(KEYS[2])
+if failed then
+  return failed
+end
+local aside, aside_failed = last_id(KEYS[3])
+if aside_failed then
+  return aside_failed
+end
+if last == '0-0' and aside == ARGV[2] and aside ~= '0-0' then
+  return {'OK', aside}
+end
+if last ~= ARGV[2] or last == '0-0' then
+  return {'GAP', last}
+end
+if call('EXISTS', KEYS[3]) == 1 then
+  return {'TAKEN'}
+end
+call('RENAMENX', KEYS[2], KEYS[3])
+return {'OK', last}
