@@ -5,8 +5,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -21,6 +21,8 @@ from taskservice.localstack.process import spawn, stop, wait_for_answer
 from taskservice.localstack.redis_server import RedisServer
 from taskservice.localstack.servers import Host, MissingServerError, ensure_mysql, ensure_programs, ensure_redis
 from taskservice.streams.keys import row_of
+
+pytest_plugins = ["tests.faults.marking"]
 
 START_TIMEOUT_S = 60.0
 STOP_GRACE_S = 15.0
@@ -76,16 +78,32 @@ def mysql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MysqlServ
         yield server
 
 
+Places = Callable[[], AbstractContextManager[str]]
+"""Gives a place of one's own on a server that all share: its URL, for as long as the context is open."""
+
+
+@pytest.fixture(scope="session")
+def redis_database(redis_server: RedisServer) -> Places:
+    """Empty logical Redis databases; what is left in one must be as the key table says."""
+
+    @contextmanager
+    def place() -> Iterator[str]:
+        url = redis_server.url.removesuffix("/0") + f"/{next(_databases) % REDIS_DATABASES}"
+        with redis.Redis.from_url(url, decode_responses=True) as client:
+            client.flushdb()
+            yield url
+            leaks = key_leaks(client)
+            client.flushdb()
+        assert leaks == []
+
+    return place
+
+
 @pytest.fixture
-def redis_url(redis_server: RedisServer) -> Iterator[str]:
+def redis_url(redis_database: Places) -> Iterator[str]:
     """An empty logical Redis database of this test's own; what it leaves there must be as the key table says."""
-    url = redis_server.url.removesuffix("/0") + f"/{next(_databases) % REDIS_DATABASES}"
-    with redis.Redis.from_url(url, decode_responses=True) as client:
-        client.flushdb()
+    with redis_database() as url:
         yield url
-        leaks = key_leaks(client)
-        client.flushdb()
-    assert leaks == []
 
 
 def key_leaks(client: redis.Redis) -> list[str]:
@@ -106,21 +124,37 @@ def key_leaks(client: redis.Redis) -> list[str]:
     return leaks
 
 
+@pytest.fixture(scope="session")
+def mysql_schema(mysql_server: MysqlServer) -> Places:
+    """Empty databases, each dropped when its context ends."""
+
+    @contextmanager
+    def place() -> Iterator[str]:
+        parts = urlsplit(mysql_server.url)
+        name = f"test_{os.getpid()}_{next(_schemas)}"
+        connection = pymysql.connect(
+            host=parts.hostname,
+            port=parts.port or 0,
+            user=parts.username,
+            password=parts.password or "",
+            autocommit=True,
+        )
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
+                yield urlunsplit(parts._replace(path=f"/{name}"))
+                cursor.execute(f"DROP DATABASE `{name}`")
+        finally:
+            connection.close()
+
+    return place
+
+
 @pytest.fixture
-def mysql_url(mysql_server: MysqlServer) -> Iterator[str]:
+def mysql_url(mysql_schema: Places) -> Iterator[str]:
     """An empty database of this test's own, dropped after it."""
-    parts = urlsplit(mysql_server.url)
-    name = f"test_{os.getpid()}_{next(_schemas)}"
-    connection = pymysql.connect(
-        host=parts.hostname, port=parts.port or 0, user=parts.username, password=parts.password or "", autocommit=True
-    )
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
-            yield urlunsplit(parts._replace(path=f"/{name}"))
-            cursor.execute(f"DROP DATABASE `{name}`")
-    finally:
-        connection.close()
+    with mysql_schema() as url:
+        yield url
 
 
 def _servers() -> str:

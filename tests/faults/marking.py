@@ -1,0 +1,107 @@
+"""The marker `fault`, the option `--faults`, and the table of faults at the end of a run.
+
+Used on any test in any folder: `@pytest.mark.fault("F5", invariants="I1 I2", slice=True)`; a test that shows several
+faults has several marks.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+MARKER: Final = (
+    'fault(id, invariants="", slice=False): shows what holds under that fault of the catalogue (docs/faults.md); '
+    "slice: belongs to what every run does, else only `--faults=all` runs it if it lies below tests/faults"
+)
+PROPERTY: Final = "fault"
+FOLDER: Final = Path(__file__).resolve().parent
+HEADER: Final = ("fault", "test", "seconds", "invariants", "result")
+RESULTS: Final = {"passed": "held", "failed": "BROKEN", "error": "ERROR", "skipped": "skipped"}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table."""
+
+    fault: str
+    test: str
+    seconds: float
+    invariants: str
+    result: str
+
+    @property
+    def order(self) -> tuple[int, str]:
+        """By the fault's number, then by test."""
+        return int(self.fault.removeprefix("F")), self.test
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--faults`."""
+    parser.addoption(
+        "--faults",
+        choices=("all", "slice"),
+        default=None,
+        help="which tests of tests/faults to run: the fixed slice (also when left out), or all; prints the table of faults",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Makes the marker known."""
+    config.addinivalue_line("markers", MARKER)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out what is not asked for, and writes each mark where the report of the test carries it along."""
+    everything = config.getoption("--faults") == "all"
+    kept: list[pytest.Item] = []
+    left_out: list[pytest.Item] = []
+    for item in items:
+        marks = list(item.iter_markers("fault"))
+        outside_slice = bool(marks) and not any(mark.kwargs.get("slice") for mark in marks)
+        below = Path(item.path).is_relative_to(FOLDER)
+        (left_out if outside_slice and below and not everything else kept).append(item)
+        for mark in marks:
+            item.user_properties.append((PROPERTY, f"{mark.args[0]}|{mark.kwargs.get('invariants', '')}"))
+    items[:] = kept
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """The table, if `--faults` was given."""
+    if config.getoption("--faults") is None:
+        return
+    rows = sorted(_rows(terminalreporter), key=lambda row: row.order)
+    if not rows:
+        return
+    terminalreporter.section("faults")
+    cells = [HEADER, *((row.fault, row.test, f"{row.seconds:.1f}", row.invariants, row.result) for row in rows)]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(HEADER))]
+    for line in cells:
+        terminalreporter.write_line(
+            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        )
+    held = {row.fault for row in rows} - {row.fault for row in rows if row.result != RESULTS["passed"]}
+    terminalreporter.write_line(
+        f"{len(held)} of {len({row.fault for row in rows})} faults held, in {len(rows)} rows of {_tests(rows)} tests"
+    )
+
+
+def _tests(rows: Iterable[Row]) -> int:
+    return len({row.test for row in rows})
+
+
+def _rows(terminalreporter: pytest.TerminalReporter) -> list[Row]:
+    rows = []
+    for outcome, shown in RESULTS.items():
+        for report in terminalreporter.stats.get(outcome, []):
+            if outcome == "passed" and report.when != "call":
+                continue
+            for name, value in report.user_properties:
+                if name == PROPERTY:
+                    fault, _, invariants = str(value).partition("|")
+                    rows.append(Row(fault, report.nodeid.removeprefix("tests/"), report.duration, invariants, shown))
+    return rows
