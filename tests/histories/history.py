@@ -153,7 +153,7 @@ class History(RunSteps):
 
     def odds_and_ends(self) -> None:
         """Events that change little, and one of a newer release."""
-        which = self.random.randrange(6)
+        which = self.random.randrange(7)
         if which == 0:
             self.append(e.RecoveryEnded(**self.decided(""), epoch=self.epoch))
         elif which == 1:
@@ -182,6 +182,10 @@ class History(RunSteps):
             self.append(e.LateResultIgnored(**self.decided("acme"), entry="1-1", worker="w1", kind="ended"))
         elif which == 4:
             self.append(e.LogLossDetected(**self.decided(""), from_position=1, to_position=2, what="test"))
+        elif which == 5:
+            alarm = {"kind": "CLOCK", "since": self.now - self.random.randrange(60_000)}
+            self.append(e.AlarmRaised(**self.decided(""), **alarm, detail=self.any_text()))
+            self.append(e.AlarmCleared(**self.decided(""), **alarm))
         else:
             raw = f'{{"type":"InventedLater","ts":{self.now},"at":{self.now},"tenant_id":"acme","new":[1]}}'
             self.append_raw(raw.encode(), last=True)

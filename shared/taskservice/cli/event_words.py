@@ -102,6 +102,8 @@ WORDS: Final[Mapping[str, Callable[[Data], str]]] = {
     "InstanceCancelled": lambda data: _joined(_attempt(data), _short(_text(data, "errorMessage"))),
     "InstanceRetried": _versioned,
     "LateResultIgnored": lambda data: _joined(_text(data, "kind"), _attempt(data)),
+    "AlarmRaised": lambda data: _joined(f"{_text(data, 'kind')} since {_text(data, 'sinceAt')}", _text(data, "detail")),
+    "AlarmCleared": lambda data: f"{_text(data, 'kind')} since {_text(data, 'sinceAt')} is over",
     "WorkerLost": lambda data: _joined(_text(data, "executionNode"), f"{data.get('attempts')} attempts asked back"),
 }
 """By the type without its prefix."""

@@ -9,6 +9,7 @@ from taskservice.domain import reports as r
 from taskservice.domain.agenda import Agenda
 from taskservice.domain.agenda.windows import Window
 from taskservice.domain.decide import (
+    alarms,
     backfill_commands,
     definition_commands,
     instance_commands,
@@ -26,6 +27,7 @@ from taskservice.domain.decide.reports import decide_report
 from taskservice.domain.decide.sweeps import cancel_deleted, withdraw_untaken
 from taskservice.domain.decide.unreadable import UnreadableCommand
 from taskservice.domain.state import State
+from taskservice.domain.watch import Change
 
 
 class InboxItem(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -128,6 +130,11 @@ class Arbiter:
         """Something acknowledged is gone: it goes into the log, never in silence."""
         self._context.now = now
         losses.tell_loss(self._context, from_position, to_position, what)
+
+    def tell_alarm(self, change: Change, now: int) -> None:
+        """The watchdog raised or cleared an alarm: it goes into the log and changes nothing else."""
+        self._context.now = now
+        alarms.tell_alarm(self._context, change)
 
     def reject_unreadable(self, command: UnreadableCommand, now: int) -> None:
         """An inbox entry is a command that this release can't read: it is answered all the same."""

@@ -52,6 +52,8 @@ from taskservice.domain.events.instances import (
     TimeoutReached,
 )
 from taskservice.domain.events.scheduler import (
+    AlarmCleared,
+    AlarmRaised,
     DecisionSettings,
     EpochStarted,
     LogLossDetected,
@@ -64,6 +66,8 @@ from taskservice.domain.events.scheduler import (
 
 __all__ = [
     "Actor",
+    "AlarmCleared",
+    "AlarmRaised",
     "AnyEvent",
     "AttemptFailed",
     "AttemptLost",
@@ -140,4 +144,6 @@ AnyEvent: TypeAlias = (
     | InstanceRetried
     | LateResultIgnored
     | WorkerLost
+    | AlarmRaised
+    | AlarmCleared
 )

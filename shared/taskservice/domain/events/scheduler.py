@@ -1,4 +1,4 @@
-"""Events of the partition as a whole: its leaders, its losses, its switch, its tenants, its workers."""
+"""Events of the partition as a whole: its leaders, its losses, its switch, its tenants, its workers, its alarms."""
 
 import msgspec
 
@@ -66,3 +66,21 @@ class WorkerLost(Event, frozen=True, kw_only=True, tag=True, gc=False):
 
     worker: str
     entries: tuple[str, ...] = ()
+
+
+class AlarmRaised(Event, frozen=True, kw_only=True, tag=True, gc=False):
+    """Something that the service promised does not happen, and has not since `since`. An EpochStarted ends every alarm.
+
+    `kind` is one of `taskservice.domain.watch.AlarmKind`; a text here, since a later release may know more of them.
+    """
+
+    kind: str
+    since: int
+    detail: str
+
+
+class AlarmCleared(Event, frozen=True, kw_only=True, tag=True, gc=False):
+    """What the alarm of this kind told, from `since` on, is over."""
+
+    kind: str
+    since: int

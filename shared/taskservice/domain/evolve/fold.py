@@ -100,7 +100,9 @@ def _apply_partition(
     | e.CommandAccepted
     | e.CommandRejected
     | e.LateResultIgnored
-    | e.WorkerLost,
+    | e.WorkerLost
+    | e.AlarmRaised
+    | e.AlarmCleared,
 ) -> None:
     match event:
         case e.EpochStarted():
@@ -122,5 +124,7 @@ def _apply_partition(
             i.worker_lost(state, event)
         case e.CommandAccepted() | e.CommandRejected() | e.LateResultIgnored() | e.LogLossDetected():
             pass
+        case e.AlarmRaised() | e.AlarmCleared():
+            pass  # what is watched is measured, never decided by: each leader finds out for itself
         case _:
             assert_never(event)

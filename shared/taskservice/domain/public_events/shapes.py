@@ -293,6 +293,21 @@ class WorkerLost(Data, frozen=True, kw_only=True, gc=False):
     attempts: int
 
 
+class AlarmRaised(Data, frozen=True, kw_only=True, gc=False):
+    """Something that the service promised has not happened since then: `kind` says what."""
+
+    kind: str
+    since_at: Time
+    detail: str
+
+
+class AlarmCleared(Data, frozen=True, kw_only=True, gc=False):
+    """What the alarm of this kind told, from then on, is over."""
+
+    kind: str
+    since_at: Time
+
+
 Shape: TypeAlias = (
     EpochStarted
     | RecoveryEnded
@@ -325,6 +340,8 @@ Shape: TypeAlias = (
     | InstanceRetried
     | LateResultIgnored
     | WorkerLost
+    | AlarmRaised
+    | AlarmCleared
 )
 
 

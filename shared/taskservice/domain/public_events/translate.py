@@ -34,6 +34,7 @@ SystemEvent: TypeAlias = (
     | e.LateResultIgnored
     | e.WorkerLost
 )
+AlarmEvent: TypeAlias = e.AlarmRaised | e.AlarmCleared
 CommandEvent: TypeAlias = e.CommandAccepted | e.CommandRejected
 DefinitionEvent: TypeAlias = (
     e.DefinitionCreated
@@ -75,6 +76,8 @@ def data_of(event: e.AnyEvent, facts: InstanceFacts | None) -> s.Shape:
         return _definition(event)
     if isinstance(event, CommandEvent):
         return _command(event)
+    if isinstance(event, AlarmEvent):
+        return _alarm(event)
     return _system(event)
 
 
@@ -113,6 +116,16 @@ def _system(event: SystemEvent) -> s.Shape:
             return s.LateResultIgnored(execution_node=event.worker, kind=event.kind)
         case e.WorkerLost():
             return s.WorkerLost(execution_node=event.worker, attempts=len(event.entries))
+        case _:
+            assert_never(event)
+
+
+def _alarm(event: AlarmEvent) -> s.Shape:
+    match event:
+        case e.AlarmRaised():
+            return s.AlarmRaised(kind=event.kind, since_at=time_text(event.since), detail=event.detail)
+        case e.AlarmCleared():
+            return s.AlarmCleared(kind=event.kind, since_at=time_text(event.since))
         case _:
             assert_never(event)
 
