@@ -1,6 +1,5 @@
 import pytest
 
-from taskservice.projector.reading import next_page
 from taskservice.projector.window import is_full, next_window_ms, wait_ms
 
 
@@ -25,11 +24,3 @@ def test_what_a_batch_holds_is_bounded() -> None:
     assert not is_full(4_999, 1_000)
     assert is_full(5_000, 1_000)
     assert is_full(1, 4 * 1_048_576)
-
-
-def test_pages_grow_while_entries_are_small_and_shrink_when_they_are_large() -> None:
-    assert next_page(250, [0] * 250, 100_000) == 500
-    assert next_page(250, [0] * 10, 100_000) == 250
-    assert next_page(2_000, [0] * 2_000, 400_000) == 2_000
-    assert next_page(250, [0] * 250, 9_000_000) == 125
-    assert next_page(1, [0], 9_000_000) == 1

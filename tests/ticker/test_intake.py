@@ -14,9 +14,10 @@ from taskservice.domain.decide.arbiter import InboxItem
 from taskservice.streams.answers import InboxEntry
 from taskservice.streams.keys import Keys
 from taskservice.streams.memory import MemoryServer, MemoryStreams
+from taskservice.streams.paging import FIRST_PAGE
 from taskservice.testing.waiting import wait_until
 from taskservice.ticker.decoding import Unreadable, decode_entry
-from taskservice.ticker.intake import Intake, before
+from taskservice.ticker.intake import AHEAD_BYTES, Intake, before
 
 NOW = 1_700_000_000_000
 
@@ -158,3 +159,23 @@ async def test_a_proof_that_is_asked_for_again_and_again_is_not_put_off() -> Non
             return desk.intake.read_until == NOW + 5
 
         await wait_until(proved, "an empty read that began after the first of the proofs", timeout_s=5)
+
+
+async def test_what_is_read_ahead_is_bounded_by_bytes_as_well() -> None:
+    """400 commands of 600,000 bytes: a first page of 16, then pages that halve, and never two more than 4 MiB ahead."""
+    desk = Desk()
+    size = 600_000
+    for _ in range(400):
+        desk.clock.advance(1)
+        desk.server.stream(Keys(0).inbox).add_at(desk.clock.now_ms(), {"c": b"x" * size})
+    desk.intake = Intake(desk.streams.inbox, "0-0", page=100, wake=desk.wake)
+
+    was_full = False
+    async with reading(desk):
+        for _ in range(400):
+            await wait_until(lambda: desk.intake.current() is not None, "there is more")
+            was_full = was_full or desk.intake.full
+            assert desk.intake.waiting_bytes <= AHEAD_BYTES + FIRST_PAGE * size
+            desk.intake.decided()
+    assert was_full
+    assert desk.intake.waiting_bytes == 0

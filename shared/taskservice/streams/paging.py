@@ -17,12 +17,12 @@ class Paging:
     """The size of the next page of one stream.
 
     :ivar count: entries to ask for.
-    :param largest: never more than that.
+    :param largest: never more than that. :param first: when nothing was read yet.
     """
 
-    def __init__(self, largest: int) -> None:
+    def __init__(self, largest: int, *, first: int = FIRST_PAGE) -> None:
         self._largest = largest
-        self.count = min(FIRST_PAGE, largest)
+        self.count = min(first, largest)
 
     def read(self, entries: int, size: int) -> None:
         """A page came: so many entries, of so many bytes together."""

@@ -1,21 +1,24 @@
-"""Reading a stream ahead: one task, one connection, a bounded number of entries in memory."""
+"""Reading a stream ahead: one task, one connection, a bounded number of entries and of bytes in memory."""
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Final, Generic, Protocol, TypeVar
 
 import structlog
 
 from taskservice.streams.errors import StreamsError
+from taskservice.streams.paging import Paging
 
 BLOCK_MS: Final = 1_000
 FIRST_PAGE: Final = 250
-LARGEST_PAGE: Final = 2_000
-SMALL_PAGE_BYTES: Final = 500_000
-LARGE_PAGE_BYTES: Final = 2_000_000
+LARGEST_PAGE: Final = 500
+LINES_PAGE: Final = 64
+"""Of the stream of log lines: each entry is a batch of up to 500 lines and 1 MiB."""
 AHEAD: Final = 4_000
 """Entries held ahead of the fold, from which on nothing is read."""
+AHEAD_BYTES: Final = 16 * 1_048_576
+"""Bytes of them, likewise: whichever comes first."""
 FIRST_PAUSE_S: Final = 0.05
 LONGEST_PAUSE_S: Final = 1.0
 
@@ -39,20 +42,28 @@ class Ahead(Generic[T]):
     """Entries of one stream after an id, read ahead of whoever takes them.
 
     :param read: up to `count` entries after an id, waiting `block_ms` for one.
-    :param size: bytes of an entry, which decide how many are read at once.
-    :param wake: called when there is something to take.
+    :param size: bytes of an entry, which decide how many are read at once, and how many are held.
+    :param wake: called when there is something to take. :param largest_page: most entries of one read.
     """
 
     def __init__(
-        self, name: str, read: Read[T], size: Callable[[T], int], wake: Callable[[], None], after: str
+        self,
+        name: str,
+        read: Read[T],
+        size: Callable[[T], int],
+        wake: Callable[[], None],
+        after: str,
+        *,
+        largest_page: int = LARGEST_PAGE,
     ) -> None:
         self._name = name
         self._read = read
         self._size = size
         self._wake = wake
         self._after = after
-        self._page = FIRST_PAGE
+        self._paging = Paging(largest_page, first=FIRST_PAGE)
         self._entries: deque[T] = deque()
+        self._bytes = 0
         self._room = asyncio.Event()
         self._room.set()
         self.answered = True
@@ -63,7 +74,8 @@ class Ahead(Generic[T]):
         if not self._entries:
             return None
         entry = self._entries.popleft()
-        if len(self._entries) < AHEAD:
+        self._bytes -= self._size(entry)
+        if not self.full:
             self._room.set()
         return entry
 
@@ -72,16 +84,28 @@ class Ahead(Generic[T]):
         """Entries that were read and not taken."""
         return len(self._entries)
 
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes of them."""
+        return self._bytes
+
+    @property
+    def full(self) -> bool:
+        """Whether nothing more is read until some are taken."""
+        return len(self._entries) >= AHEAD or self._bytes >= AHEAD_BYTES
+
     async def read_once(self, block_ms: int = 0) -> int:
         """Read one page. Answers how many entries came.
 
         :raises StreamsError: Redis can't be asked.
         """
-        page = await self._read(self._after, self._page, block_ms)
+        page = await self._read(self._after, self._paging.count, block_ms)
         if page:
             self._after = page[-1].id
             self._entries.extend(page)
-            self._page = next_page(self._page, page, sum(map(self._size, page)))
+            size = sum(map(self._size, page))
+            self._bytes += size
+            self._paging.read(len(page), size)
             self._wake()
         return len(page)
 
@@ -89,7 +113,7 @@ class Ahead(Generic[T]):
         """Read for ever, from where it stands; a broken connection is made anew."""
         pause_s = FIRST_PAUSE_S
         while True:
-            if len(self._entries) >= AHEAD:
+            if self.full:
                 self._room.clear()
             await self._room.wait()
             try:
@@ -105,10 +129,3 @@ class Ahead(Generic[T]):
                 log.info("Redis answers again", stream=self._name)
             self.answered = True
             pause_s = FIRST_PAUSE_S
-
-
-def next_page(count: int, page: Sequence[object], size: int) -> int:
-    """How many entries to read next, after a page of so many bytes: large ones are read in small pages."""
-    if size > LARGE_PAGE_BYTES:
-        return max(1, len(page) // 2)
-    return min(LARGEST_PAGE, 2 * count) if len(page) == count and size < SMALL_PAGE_BYTES else count

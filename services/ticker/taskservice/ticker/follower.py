@@ -13,9 +13,10 @@ from taskservice.domain.state import State
 from taskservice.lease.epochs import EpochStore
 from taskservice.streams.answers import LogEntry
 from taskservice.streams.batches import epoch_of, position_of
+from taskservice.streams.paging import Paging
 from taskservice.streams.ports import PartitionLog
 
-PAGE = 1_000
+LARGEST_PAGE = 500
 
 
 class Followed(msgspec.Struct, frozen=True, gc=False):
@@ -47,11 +48,13 @@ class Follower:
         self.state = state
         self._log = log
         self._archive = archive
+        self._paging = Paging(LARGEST_PAGE)
         self._one_at_a_time = asyncio.Lock()
 
     async def follow(self, block_ms: int = 0) -> FollowOutcome:
-        """One read of the log, of up to 1,000 entries. Raises what the streams and the archive raise."""
-        entries = await self._log.read(self.state.head_id, PAGE, block_ms)
+        """One read of the log, of up to 500 entries. Raises what the streams and the archive raise."""
+        entries = await self._log.read(self.state.head_id, self._paging.count, block_ms)
+        self._paging.read(len(entries), sum(len(entry.event) for entry in entries))
         async with self._one_at_a_time:
             return await self._fold(entries)
 

@@ -15,12 +15,15 @@ import structlog
 from taskservice.streams.answers import InboxEntry
 from taskservice.streams.batches import cursor_entry, id_order
 from taskservice.streams.errors import NotSent, OutcomeUnknown
+from taskservice.streams.paging import Paging
 from taskservice.streams.ports import Inbox
 from taskservice.ticker.decoding import Decoded, decode_entry
 
 BLOCK_MS = 1_000
 PAGES = 2
 """The page that is being decided, and one more: memory stays bounded however long the inbox is."""
+AHEAD_BYTES = 4 * 1_048_576
+"""A page beyond this is decided before another one is read."""
 RETRY_S = 0.1
 _MAX_SEQUENCE = (1 << 64) - 1
 
@@ -39,15 +42,16 @@ class Intake:
     """Reads ahead, hands out items one by one.
 
     :param cursor: of the last append, `<entry id>` or `<entry id>/<items done>`.
-    :param page: entries a read.
+    :param page: most entries a read; of large ones fewer are read at once.
     :param wake: called when there is something new to look at.
     """
 
     def __init__(self, inbox: Inbox, cursor: str, *, page: int, wake: Callable[[], None]) -> None:
         self._inbox = inbox
-        self._page = page
+        self._paging = Paging(page)
         self._wake = wake
         self._pages: deque[deque[InboxEntry]] = deque()
+        self._bytes = 0
         self._room = asyncio.Event()
         self._current: Decoded | None = None
         entry_id, _, done = cursor.partition("/")
@@ -66,19 +70,22 @@ class Intake:
     async def run(self) -> None:
         """Read for ever. Raises what no retry changes."""
         while True:
-            while len(self._pages) >= PAGES:
+            while self.full:
                 self._room.clear()
                 await self._room.wait()
             self._begun += 1
             begun = self._begun
             try:
-                entries = await self._inbox.read(self._read_after, self._page, BLOCK_MS)
+                entries = await self._inbox.read(self._read_after, self._paging.count, BLOCK_MS)
             except (NotSent, OutcomeUnknown):
                 await asyncio.sleep(RETRY_S)
                 continue
             if entries:
                 self._read_after = entries[-1].id
                 self._pages.append(deque(entries))
+                size = sum(map(_size, entries))
+                self._bytes += size
+                self._paging.read(len(entries), size)
             else:
                 self._empty_begun = begun
             self._wake()
@@ -96,6 +103,16 @@ class Intake:
         if self._proof is None:
             self._proof = proof
         return proof
+
+    @property
+    def full(self) -> bool:
+        """Whether nothing more is read until some of it is decided."""
+        return len(self._pages) >= PAGES or self._bytes >= AHEAD_BYTES
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes that were read and are not yet being decided."""
+        return self._bytes
 
     @property
     def read_id(self) -> str:
@@ -161,8 +178,10 @@ class Intake:
             return None
         page = self._pages[0]
         entry = page.popleft()
+        self._bytes -= _size(entry)
         if not page:
             self._pages.popleft()
+        if not self.full:
             self._room.set()
         decoded, unreadable = decode_entry(entry)
         for why in unreadable:
@@ -173,6 +192,10 @@ class Intake:
                 self._done = self._half_done[1]
             self._half_done = None
         return decoded
+
+
+def _size(entry: InboxEntry) -> int:
+    return len(entry.command or entry.reports or b"")
 
 
 def before(entry_id: str) -> str:
