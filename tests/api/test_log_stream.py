@@ -188,6 +188,20 @@ async def test_a_stream_ends_when_the_api_stops(scene: Scene) -> None:
     assert [one for one in answer.events if one.get("event") == "end"] == []
 
 
+async def test_a_stream_of_a_run_that_is_no_longer_there_ends_and_says_no_end(scene: Scene) -> None:
+    run = await new_run(scene)
+    say(scene, run, 1, "first")
+    path = f"/instances/{run}/logs"
+
+    async with streaming(scene, path, params={"follow": "true"}) as answer:
+        await answer.until("first")
+        scene.reads.kept_instances.pop(run)
+        await answer.until_ended()
+
+    assert [one for one in answer.events if one.get("event") == "end"] == []
+    assert (await scene.call("GET", path, params={"follow": "true"})).status_code == 404
+
+
 async def test_a_database_that_is_away_for_a_while_ends_no_stream(scene: Scene) -> None:
     run = await new_run(scene)
 

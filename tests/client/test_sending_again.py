@@ -1,6 +1,6 @@
 """What the client sends again, and what it never does."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import httpx
 import pytest
@@ -134,7 +134,13 @@ def lines(*numbers: int, end: bool) -> bytes:
     return text + (b'event: end\ndata: {"status":"SUCCESS"}\n\n' if end else b"")
 
 
-def stream(content: bytes) -> httpx.Response:
+async def quiet_for_a_while() -> AsyncIterator[bytes]:
+    """A stream of a run that says nothing, until the connection is cut."""
+    yield b"retry: 2000\n\n"
+    yield b": still here\n\n"
+
+
+def stream(content: bytes | AsyncIterator[bytes]) -> httpx.Response:
     return httpx.Response(200, content=content, headers={"Content-Type": "text/event-stream"})
 
 
@@ -167,8 +173,18 @@ async def test_a_stream_that_is_refused_or_breaks_for_good_ends_with_the_reason(
     assert (len(never_there.requests), len(gone.requests)) == (1, 5)
 
 
-async def test_a_stream_that_always_ends_early_is_not_asked_for_ever() -> None:
-    service = Service(stream(lines(1, end=False)), *(stream(b"") for _ in range(9)))
+async def test_a_run_that_says_nothing_is_followed_over_any_number_of_cuts() -> None:
+    service = Service(*(stream(quiet_for_a_while()) for _ in range(6)), stream(lines(1, end=True)))
+
+    async with service.client() as client:
+        told = [line.sequence async for line in client.follow_logs("i")]
+
+    assert told == [1]
+
+
+@pytest.mark.parametrize("greeting", [b"", b"retry: 2000\n\n"], ids=["nothing", "a greeting"])
+async def test_a_stream_that_always_ends_early_is_not_asked_for_ever(greeting: bytes) -> None:
+    service = Service(stream(lines(1, end=False)), *(stream(greeting) for _ in range(9)))
 
     async with service.client() as client:
         with pytest.raises(UnreachableError, match="again and again"):

@@ -24,7 +24,7 @@ from taskservice.streams.bundle import RedisStreams
 from taskservice.streams.keys import Keys
 from taskservice.telemetry.service import EXIT_WORN_OUT
 from taskservice.testing.waiting import wait_until
-from taskservice.worker.main import DEFAULT_REDIS_URL, hint_at_redis
+from taskservice.worker.main import DEFAULT_REDIS_URL, Told, checked_labels, hint_at_redis
 
 IMPORT = ("--import", "tests.worker.process_handlers")
 
@@ -162,6 +162,20 @@ def test_a_label_that_is_none_refuses_to_start(redis_url: str, tmp_path: Path, l
         assert process.popen.wait(timeout=30) == 2
 
     assert "KEY=VALUE" in process.log.read_text()
+
+
+def test_a_label_that_is_given_twice_refuses_to_start_and_is_named(redis_url: str, tmp_path: Path) -> None:
+    arguments = ("--label", "region=eu", "--label", "disk=ssd", "--label", "region=us")
+    with worker_process(redis_url, tmp_path, *arguments) as process:
+        assert process.popen.wait(timeout=30) == 2
+
+    assert "--label region is given twice: region=eu and region=us" in process.log.read_text()
+
+
+def test_a_label_that_is_repeated_as_it_is_harms_nobody(redis_url: str, tmp_path: Path) -> None:
+    told = Told((), ("default",), ("region=eu", "region=eu"), None, 0)
+
+    assert checked_labels(load_settings({}, {}, tmp_path), told) == {"region": "eu"}
 
 
 async def test_one_worker_serves_every_partition_on_the_same_slots(

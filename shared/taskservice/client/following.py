@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import httpx
 import msgspec
+from httpx_sse import EventSource, ServerSentEvent
 
 from taskservice.client.errors import ApiError, UnreachableError
 from taskservice.client.outage import Outage
@@ -31,8 +32,8 @@ async def follow_lines(transport: Transport, path: str, filters: Mapping[str, An
             async with transport.stream(
                 path, {**filters, "follow": True}, headers=headers, silence_s=SILENCE_S
             ) as source:
-                async for event in source.aiter_sse():
-                    outage.over()
+                outage.reached()
+                async for event in _events(source, outage):
                     last_id = event.id or last_id
                     if event.event == END:
                         return
@@ -48,6 +49,23 @@ async def follow_lines(transport: Transport, path: str, filters: Mapping[str, An
         else:  # an api that stops ends its streams
             if not await outage.is_borne():
                 raise UnreachableError(f"{transport.url} ends the stream again and again")
+
+
+async def _events(source: EventSource, outage: Outage) -> AsyncIterator[ServerSentEvent]:
+    """What the stream says. It ends an outage by more than the greeting that each stream begins with: by an event, or
+    by heartbeats, which are no events but bytes.
+    """
+    greeting_bytes: int | None = None
+    try:
+        async for event in source.aiter_sse():
+            if greeting_bytes is None:
+                greeting_bytes = source.response.num_bytes_downloaded
+            if event.data:
+                outage.over()
+            yield event
+    finally:
+        if greeting_bytes is not None and source.response.num_bytes_downloaded > greeting_bytes:
+            outage.over()
 
 
 def _line(data: str) -> LogLine:

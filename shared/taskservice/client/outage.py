@@ -15,6 +15,10 @@ class Outage:
         self._failures = 0
         self._answered = False
 
+    def reached(self) -> None:
+        """The service is at this address; whether the outage is over, is not said."""
+        self._answered = True
+
     def over(self) -> None:
         """The service has answered."""
         self._failures = 0

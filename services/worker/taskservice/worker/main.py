@@ -117,7 +117,7 @@ async def serve(settings: Settings, told: Told, stop: asyncio.Event) -> None:
 
     :raises RefusedToStartError: a module can't be imported, a handler can't be registered, no such partition, no queue.
     """
-    labels = _checked(settings, told)
+    labels = checked_labels(settings, told)
     for warning in settings.warnings:
         log.warning(warning)
     registry = _registry(settings, told.modules)
@@ -227,25 +227,26 @@ def _processes(executor: ExecutorSettings, modules: tuple[str, ...], buffers: tu
     )
 
 
-def _checked(settings: Settings, told: Told) -> dict[str, str]:
-    """The labels, all together.
+def checked_labels(settings: Settings, told: Told) -> dict[str, str]:
+    """The labels, all together; one of the command line replaces one of the settings.
 
-    :raises RefusedToStartError: a queue, a label or the partition is none.
+    :raises RefusedToStartError: a queue, a label or the partition is none, or a label has two values.
     """
     for queue in told.queues:
         if not QUEUE.fullmatch(queue):
             raise RefusedToStartError(f"--queue {queue!r}: a queue name is 1 to 64 of a-z 0-9 . _ -")
     if told.partition is not None and told.partition >= settings.scheduler.partitions:
         raise RefusedToStartError(f"--partition {told.partition}: there are {settings.scheduler.partitions}, from 0")
-    labels = dict(settings.worker.labels)
+    given: dict[str, str] = {}
     for label in told.labels:
         if not LABEL.fullmatch(label):
             raise RefusedToStartError(
                 f"--label {label!r}: KEY=VALUE, the key 1 to 63 characters, the value at most 255"
             )
         key, _, value = label.partition("=")
-        labels[key] = value
-    return labels
+        if given.setdefault(key, value) != value:
+            raise RefusedToStartError(f"--label {key} is given twice: {key}={given[key]} and {label}")
+    return {**settings.worker.labels, **given}
 
 
 def _registry(settings: Settings, modules: tuple[str, ...]) -> Registry:

@@ -2,7 +2,8 @@
 
 Lines come out of the database as they are projected; an instance that says nothing is looked at less and less often,
 so that a follower costs a bounded number of queries. The stream ends by itself: with an event `end` once the instance
-has ended and all its lines are out, and without one when the api stops (the client comes back with `Last-Event-ID`).
+has ended and all its lines are out, and without one when the api stops, or when the instance is no longer there (the
+client comes back with `Last-Event-ID`, and is told which).
 """
 
 import asyncio
@@ -23,6 +24,10 @@ from taskservice.domain.state import TERMINAL
 from taskservice.storage.errors import StorageError
 
 EVENT_STREAM: Final = "text/event-stream"
+UNKNOWN: Final = "UNKNOWN"
+"""The status of an instance while the database does not say."""
+GONE: Final = "GONE"
+"""The status of an instance that the database no longer has."""
 LINES_A_PAGE: Final = 500
 _encode = msgspec.json.Encoder().encode
 
@@ -62,6 +67,8 @@ class _Following:
         yield b"retry: 2000\n\n"
         while not self._parts.stopping.is_set():
             status, lines = await self._look()
+            if status == GONE:
+                return
             now = clock.monotonic_ms()
             if lines or status not in TERMINAL:  # silence while it ran says nothing about lines on their way
                 settling_since = now
@@ -85,12 +92,14 @@ class _Following:
         asked, reads = self._asked, self._parts.reads
         with suppress(StorageError):  # the next look asks again
             row = await self._parts.instances.get((asked.tenant_id, asked.instance_id))
+            if row is None:
+                return GONE, []
             lines = list(await reads.logs(asked.tenant_id, asked.instance_id, asked.wanted, asked.after, LINES_A_PAGE))
             if lines:
                 after = (lines[-1].attempt, lines[-1].sequence)
                 self._asked = msgspec.structs.replace(asked, after=after)
-            return "" if row is None else row.instance.status, lines
-        return "", []
+            return row.instance.status, lines
+        return UNKNOWN, []
 
     async def _rest(self, wait_ms: float) -> None:
         with suppress(TimeoutError):
