@@ -250,20 +250,6 @@ async def test_the_lock_passes_to_the_next_projector(
     assert await projected(database) == folded(history.entries)
 
 
-async def test_a_hole_in_the_log_stops_the_fold(
-    database: Database, append: Append, make_projector: MakeProjector
-) -> None:
-    history = History(Random(10)).grow(50)
-    await append(history.entries[:20] + history.entries[21:])
-    projector = make_projector()
-
-    outcome = await projector.run_once()
-
-    assert isinstance(outcome, Dropped)
-    assert "20" in outcome.why
-    assert (await read_checkpoint(database, 0)).position == 0
-
-
 async def test_an_epoch_that_began_after_something_else_drops_the_state(
     database: Database, append: Append, make_projector: MakeProjector
 ) -> None:

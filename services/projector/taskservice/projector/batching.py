@@ -1,6 +1,9 @@
 """From a loaded state on: the batch in the making and the mark that the next one starts from."""
 
+from collections.abc import Callable
+
 from taskservice.clock import Clock
+from taskservice.domain.event_codec import UnknownEvent
 from taskservice.domain.state import State
 from taskservice.projector.folding import Folding
 from taskservice.projector.window import is_full, next_window_ms, wait_ms
@@ -13,12 +16,16 @@ class Batching:
 
     :param state: as loaded; changed in place.
     :param mark: of the checkpoint that it was loaded with.
+    :param tell_unknown: hears of events that only a newer release knows: they are archived, and make no rows.
     """
 
-    def __init__(self, state: State, mark: Mark, clock: Clock) -> None:
+    def __init__(
+        self, state: State, mark: Mark, clock: Clock, tell_unknown: Callable[[UnknownEvent, int], None]
+    ) -> None:
         self.state = state
         self._mark = mark
         self._clock = clock
+        self._tell_unknown = tell_unknown
         self._folding = Folding(state)
         self._begun_at = 0
         self._window_ms = next_window_ms(0)
@@ -36,10 +43,12 @@ class Batching:
     def take(self, entry: LogEntry) -> None:
         """Fold the next entry of the log.
 
-        :raises Discontinuity: it is not the next one. :raises msgspec.DecodeError: it is no event.
+        :raises Discontinuity: it is not the next one. :raises NoWayOn: nothing past it can be folded.
         """
         self._begin()
-        self._folding.fold(entry)
+        unknown = self._folding.fold(entry)
+        if unknown is not None:
+            self._tell_unknown(unknown, entry.position)
 
     def take_lines(self, entry: LogLinesEntry) -> None:
         """Take the next entry of the stream of log lines."""

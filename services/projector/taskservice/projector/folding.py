@@ -24,7 +24,11 @@ _DefinitionEvent = e.DefinitionCreated | e.DefinitionUpdated | e.DefinitionEnabl
 
 
 class Discontinuity(Exception):  # noqa: N818 - it says what was found, and callers read it as a word
-    """The log does not go on where the state ends: what this process holds was lost, or what it reads is not all."""
+    """The log does not go on where the state ends: what this process holds was lost."""
+
+
+class NoWayOn(Exception):  # noqa: N818 - likewise
+    """What the log has next can't be folded, now or later; the state is good as far as it is. Says where and why."""
 
 
 class Folding:
@@ -45,19 +49,15 @@ class Folding:
         self.bytes = 0
         self._count_of_hour = self.changes.counts
 
-    def fold(self, entry: LogEntry) -> None:
-        """Take the next entry of the log.
+    def fold(self, entry: LogEntry) -> UnknownEvent | None:
+        """Take the next entry of the log. Answers the event if it is of a type that only a newer release knows.
 
-        :raises Discontinuity: it is not the next one, or a new epoch began after another one than ours.
-        :raises msgspec.DecodeError: it is no event; a bug, never skipped.
+        :raises Discontinuity: it takes the place of what the state holds, or is of an epoch that began elsewhere.
+        :raises NoWayOn: entries before it are missing, or it is no event that this release can read.
         """
         state = self.state
         position = entry.position
-        if position != state.position + 1 or entry.epoch < state.epoch:
-            raise Discontinuity(f"after {state.head_id} comes {entry.id}")
-        event = decode_event(entry.event)
-        if isinstance(event, e.EpochStarted) and event.previous_id != state.head_id:
-            raise Discontinuity(f"{entry.id} follows {event.previous_id}, and the state ends with {state.head_id}")
+        event = self._next_event(entry)
         if not self.entries:
             self.first_ts = event.ts
         self.last_ts = event.ts
@@ -67,7 +67,7 @@ class Folding:
         self.entries.append(entry)
         self.bytes += len(entry.event)
         if isinstance(event, UnknownEvent):
-            return
+            return event
         if isinstance(event, e.InstanceScheduled):
             self._scheduled(event, position)
         elif isinstance(event, e.AttemptSucceeded):
@@ -76,6 +76,26 @@ class Folding:
             self._other(event, position)
         if event.outcome and event.command_id:
             self.changes.commands.append(command_of(event, position))
+        return None
+
+    def _next_event(self, entry: LogEntry) -> e.AnyEvent | UnknownEvent:
+        """What the entry says, if it is the one that follows."""
+        state = self.state
+        if entry.position > state.position + 1:
+            missing = f"positions {state.position + 1} to {entry.position - 1}"
+            raise NoWayOn(f"{missing} are neither in the archive nor in the log, which goes on with {entry.id}")
+        if entry.position <= state.position or entry.epoch < state.epoch:
+            raise Discontinuity(f"after {state.head_id} comes {entry.id}")
+        try:
+            event = decode_event(entry.event)
+        except msgspec.DecodeError as error:
+            raise NoWayOn(f"{entry.id} is no event that this release can read: {error}") from error
+        if isinstance(event, e.EpochStarted):
+            if event.previous_id != state.head_id:
+                raise Discontinuity(f"{entry.id} follows {event.previous_id}, and the state ends with {state.head_id}")
+        elif entry.epoch != state.epoch:
+            raise Discontinuity(f"{entry.id} is of another epoch than {state.head_id} and begins none")
+        return event
 
     def fold_lines(self, entry: LogLinesEntry) -> None:
         """Take the next entry of the stream of log lines."""

@@ -22,6 +22,7 @@ class ProjectorMetrics(Collector):
 
     :ivar working: it holds the lock and a loaded state. :ivar database_up: the database took the last thing asked.
     :ivar position: of the last event in the tables. :ivar read_position: of the last one that was folded.
+    :ivar stands_still: what the log has next can't be folded.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -30,6 +31,7 @@ class ProjectorMetrics(Collector):
         self.database_up = True
         self.position = 0
         self.read_position = 0
+        self.stands_still = False
         self.events = 0
         self.rows = 0
         self.log_lines = 0
@@ -37,9 +39,16 @@ class ProjectorMetrics(Collector):
         self.segments = {"events": 0, "logs": 0}
         self.write_errors = 0
         self.loads = 0
+        self.unknown_events = 0
         self.last_ts = 0
         self._batch_events = empty(BATCH_EVENTS)
         self._write_us = empty(WRITE_US)
+
+    def read(self, position: int) -> None:
+        """The log was folded up to here."""
+        if position > self.read_position:
+            self.stands_still = False
+        self.read_position = position
 
     def committed(self, batch: PreparedBatch, took_us: int) -> None:
         """Count a batch."""
@@ -66,6 +75,7 @@ class ProjectorMetrics(Collector):
             ("database_up", "Whether the database took the last thing it was asked.", float(self.database_up)),
             ("position", "Position of the last event in the tables.", self.position),
             ("read_position", "Position of the last event that was folded.", self.read_position),
+            ("stands_still", "Whether the log can't be followed any further.", float(self.stands_still)),
             ("lag_seconds", "Age of the last event in the tables while there are more.", self.lag_ms / 1000),
         ):
             yield gauge(f"taskservice_projector_{name}", text, value)
@@ -92,5 +102,6 @@ class ProjectorMetrics(Collector):
             ("statements", "Statements of the transactions.", self.statements),
             ("write_errors", "Transactions that failed and were tried again.", self.write_errors),
             ("loads", "States loaded from the tables.", self.loads),
+            ("unknown_events", "Events of types that only a newer release knows.", self.unknown_events),
         ):
             yield counter(f"taskservice_projector_{name}", text, count)

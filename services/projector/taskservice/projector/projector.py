@@ -10,11 +10,13 @@ import msgspec
 import structlog
 
 from taskservice.clock import Clock
+from taskservice.domain.event_codec import UnknownEvent
 from taskservice.projector.batching import Batching
-from taskservice.projector.folding import Discontinuity
+from taskservice.projector.folding import Discontinuity, NoWayOn
 from taskservice.projector.metrics import ProjectorMetrics
-from taskservice.projector.reading import Ahead
+from taskservice.projector.reading import LINES_PAGE, Ahead
 from taskservice.projector.writing import Overtaken, Writing, WritingOutcome
+from taskservice.storage.checkpoints import read_checkpoint
 from taskservice.storage.database import Database
 from taskservice.storage.errors import StorageError
 from taskservice.storage.loader import load_state
@@ -28,6 +30,8 @@ SLICE: Final = 200
 PING_EVERY_S: Final = 3.0
 FIRST_PAUSE_S: Final = 0.1
 LONGEST_PAUSE_S: Final = 2.0
+LOOK_AGAIN_S: Final = 5.0
+"""Until a log that had no way on is looked at again: the state is loaded anew for it."""
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -45,7 +49,13 @@ class Dropped(msgspec.Struct, frozen=True, gc=False):
     why: str
 
 
-RunOutcome: TypeAlias = Projected | Dropped
+class StandsStill(msgspec.Struct, frozen=True, gc=False):
+    """What came before is written; the log has no way on from there. Says where and why; a person must decide."""
+
+    why: str
+
+
+RunOutcome: TypeAlias = Projected | Dropped | StandsStill
 
 
 class _Life:
@@ -62,7 +72,7 @@ class _Life:
     def fold(self, most: int) -> int:
         """Take what was read into the batch in the making, `most` entries of each stream. Answers how many.
 
-        :raises Discontinuity: the log does not go on where the state ends.
+        :raises Discontinuity: the log does not go on where the state ends. :raises NoWayOn: nothing past it can be.
         """
         taken = 0
         while taken < most and not self.batching.full and (entry := self.events.take()) is not None:
@@ -106,6 +116,8 @@ class Projector:
         self._wake = asyncio.Event()
         self._life: _Life | None = None
         self._pause_s = FIRST_PAUSE_S
+        self._said = ""
+        self._unknown_types: set[str] = set()
 
     def ready(self) -> Mapping[str, bool]:
         """What must hold for this projector to do its work; a standby is ready as well."""
@@ -113,27 +125,36 @@ class Projector:
         return {
             "database": self._metrics.database_up,
             "redis": life is None or (life.events.answered and life.lines.answered),
+            "log": not self._metrics.stands_still,
         }
 
     async def run_once(self) -> RunOutcome:
-        """Read a page of each stream, fold it, and write it as one batch.
+        """Read a page of each stream, fold it as far as it goes, and write it as one batch.
 
         :raises StorageError: it can't be loaded. :raises StreamsError: it can't be read.
         """
         life = self._life or await self._load()
         await life.events.read_once()
         await life.lines.read_once()
+        blocked: NoWayOn | None = None
         try:
             while life.fold(SLICE):
                 pass
         except Discontinuity as parted:
             return self._drop(str(parted))
+        except NoWayOn as found:
+            blocked = found
+        self._metrics.read(life.batching.state.position)
+        if blocked is not None and life.batching.empty:
+            return await self._stand_still(life, str(blocked))
         if life.batching.empty:
             return Projected(0, 0)
         batch = life.batching.cut()
         outcome = await life.writing.write(batch)
         if isinstance(outcome, Overtaken):
             return self._drop(outcome.why)
+        if blocked is not None:
+            return await self._stand_still(life, str(blocked))
         lines = batch.after.log_segment_number - batch.before.log_segment_number
         return Projected(batch.events, lines)
 
@@ -171,6 +192,9 @@ class Projector:
                 for task in (renewal, work):
                     task.cancel()
                 await asyncio.gather(renewal, work, return_exceptions=True)
+            if work in done:  # a projector of another release may know the way on
+                await self._release()
+                await asyncio.sleep(LOOK_AGAIN_S)
         except (StorageError, StreamsError) as error:
             if isinstance(error, StorageError):
                 self._metrics.database_up = False
@@ -182,15 +206,17 @@ class Projector:
             self._metrics.working = False
             self._life = None
 
-    async def _work(self) -> None:
-        """Load and go on, load and go on."""
+    async def _work(self) -> StandsStill:
+        """Load and go on, load and go on, until there is no way on."""
         pause_s = FIRST_PAUSE_S
         while True:
             life = await self._load()
             began = self._metrics.position
             async with self._reading(life):
-                dropped = await self._pipeline(life)
-            log.warning("the state is dropped and loaded anew", why=dropped.why)
+                outcome = await self._pipeline(life)
+            if isinstance(outcome, StandsStill):
+                return outcome
+            log.warning("the state is dropped and loaded anew", why=outcome.why)
             pause_s = FIRST_PAUSE_S if self._metrics.position > began else min(2 * pause_s, LONGEST_PAUSE_S)
             await asyncio.sleep(pause_s)
 
@@ -204,7 +230,7 @@ class Projector:
         self._pause_s = FIRST_PAUSE_S
         log.info("loaded", position=checkpoint.position, definitions=len(state.definitions), open=len(state.instances))
         self._life = _Life(
-            Batching(state, mark_of(checkpoint), self._clock),
+            Batching(state, mark_of(checkpoint), self._clock, self._note_unknown),
             Writing(self._writer, self._streams, state, self._metrics, self._clock),
             Ahead("events", self._streams.log.read, lambda one: len(one.event), self._wake.set, checkpoint.event_id),
             Ahead(
@@ -213,6 +239,7 @@ class Projector:
                 lambda one: len(one.lines),
                 self._wake.set,
                 checkpoint.log_stream_id,
+                largest_page=LINES_PAGE,
             ),
         )
         return self._life
@@ -227,7 +254,7 @@ class Projector:
                 reader.cancel()
             await asyncio.gather(*readers, return_exceptions=True)
 
-    async def _pipeline(self, life: _Life) -> Dropped:
+    async def _pipeline(self, life: _Life) -> Dropped | StandsStill:
         """Build the next batch while the database runs this one."""
         writing: asyncio.Future[WritingOutcome] | None = None
         ready: PreparedBatch | None = None
@@ -239,7 +266,7 @@ class Projector:
                         return self._drop(outcome.why)
                     writing = None
                 folded = life.fold(SLICE)
-                self._metrics.read_position = life.batching.state.position
+                self._metrics.read(life.batching.state.position)
                 wait_ms = life.batching.wait_ms()
                 if ready is None and (life.batching.full or (wait_ms == 0 and writing is None)):
                     ready = life.batching.cut()
@@ -252,10 +279,29 @@ class Projector:
                     await self._rest(None if writing is not None or wait_ms is None else wait_ms, idle=writing is None)
         except Discontinuity as parted:
             return self._drop(str(parted))
+        except NoWayOn as blocked:
+            last = None if life.batching.empty else life.batching.cut()
+            overtaken = await self._write_rest(life, writing, ready, last)
+            if overtaken is not None:
+                return self._drop(overtaken.why)
+            return await self._stand_still(life, str(blocked))
         finally:
             if writing is not None:
                 writing.cancel()
                 await asyncio.gather(writing, return_exceptions=True)
+
+    @staticmethod
+    async def _write_rest(
+        life: _Life, writing: asyncio.Future[WritingOutcome] | None, *batches: PreparedBatch | None
+    ) -> Overtaken | None:
+        """Bring what was folded into the tables: the batch under way, and those that wait."""
+        outcome = None if writing is None else await writing
+        for batch in batches:
+            if isinstance(outcome, Overtaken):
+                break
+            if batch is not None:
+                outcome = await life.writing.write(batch)
+        return outcome if isinstance(outcome, Overtaken) else None
 
     async def _rest(self, wait_ms: float | None, *, idle: bool) -> None:
         """Until something was read, a batch was written, or so much time has passed."""
@@ -277,6 +323,27 @@ class Projector:
     def _drop(self, why: str) -> Dropped:
         self._life = None
         return Dropped(why)
+
+    def _note_unknown(self, event: UnknownEvent, position: int) -> None:
+        self._metrics.unknown_events += 1
+        if event.type not in self._unknown_types:
+            self._unknown_types.add(event.type)
+            log.warning("an event of a newer release: archived as it is, in no row", type=event.type, position=position)
+
+    async def _stand_still(self, life: _Life, why: str) -> StandsStill | Dropped:
+        """Say so, once for each reason; the rest of the service goes on, and the tables stay as they are.
+
+        Unless another projector has gone on meanwhile: then the archive has what this one misses.
+        """
+        reached = await read_checkpoint(self._database, self._partition)
+        if reached.event_id != life.batching.state.head_id:
+            return self._drop(f"the tables are at {reached.event_id}, the state at {life.batching.state.head_id}")
+        self._life = None
+        self._metrics.stands_still = True
+        if why != self._said:
+            log.error("ALARM: the tables can't follow the log any further until a person has decided", why=why)
+        self._said = why
+        return StandsStill(why)
 
     async def _acquire(self) -> None:
         while True:
