@@ -10,7 +10,7 @@ import structlog
 from taskservice.clock import Clock
 from taskservice.domain.definition.spec import Isolation
 from taskservice.domain.dispatch import CancelSignal, WorkOrder, decode_work_order
-from taskservice.domain.reports import Failed, Forgotten, encode_report
+from taskservice.domain.reports import Failed, Forgotten, Returned, encode_report
 from taskservice.streams.answers import Delivery
 from taskservice.streams.batches import Finish
 from taskservice.worker.attempt import Attempt
@@ -95,7 +95,7 @@ class Intake:
             if self._ledger.knows(delivery.entry_id):
                 continue
             if delivery.payload is None:
-                self._ledger.revoked_while_pending(delivery.entry_id)
+                self._without_body(delivery)
                 continue
             self._metrics.taken += 1
             try:
@@ -171,8 +171,26 @@ class Intake:
             while waiting:
                 self._runs.never_called(waiting.popleft(), "lost")
 
+    def _without_body(self, delivery: Delivery) -> None:
+        """Pending, and deleted by hand: whoever revokes takes an entry out of the pending list as well.
+
+        Nobody was called for it, and what it asked for is lost: it is handed back, to be dispatched again.
+        """
+        log.warning("a pending entry was deleted from its stream; handed back", entry=delivery.entry_id)
+        attempt = self._nobodys_run(delivery)
+        self._finisher.add(
+            Finish(delivery.suffix, delivery.entry_id, "returned", encode_report(Returned(attempt.position)))
+        )
+
     def _unreadable(self, delivery: Delivery, error: Exception) -> None:
         log.error("a work order can't be read", entry=delivery.entry_id, error=str(error))
+        attempt = self._nobodys_run(delivery)
+        now_ms = self._redis_clock.now_ms()
+        report = Failed(attempt.position, now_ms, now_ms, "UnreadableWorkOrder", str(error)[:500], retry=False)
+        self._finisher.add(Finish(delivery.suffix, delivery.entry_id, "ended", encode_report(report)))
+
+    def _nobodys_run(self, delivery: Delivery) -> Attempt:
+        """Hold an entry that nobody can be called for, until its end is reported."""
         order = WorkOrder(
             instance_id="", tenant_id="", definition_id="", definition_version=0, task_name="", handler="",
             attempt=0, fire_time=0, dispatched_at=0,
@@ -180,9 +198,7 @@ class Intake:
         attempt = Attempt(delivery.entry_id, delivery.suffix, order, "THREAD", TaskContext(order, self._sink))
         attempt.decided = True
         self._ledger.hold(attempt)
-        now_ms = self._redis_clock.now_ms()
-        report = Failed(attempt.position, now_ms, now_ms, "UnreadableWorkOrder", str(error)[:500], retry=False)
-        self._finisher.add(Finish(delivery.suffix, delivery.entry_id, "ended", encode_report(report)))
+        return attempt
 
 
 def stop_reason(signal: CancelSignal) -> StopReason:

@@ -46,11 +46,10 @@ class Ledger:
     def __init__(self) -> None:
         self._held: dict[str, Attempt] = {}
         self._ended = EndedIds()
-        self._gone: set[str] = set()
 
     def __len__(self) -> int:
         """Entries that Redis may count as pending to this worker, as far as it knows."""
-        return len(self._held) + len(self._gone)
+        return len(self._held)
 
     def __iter__(self) -> Iterator[Attempt]:
         return iter(list(self._held.values()))
@@ -75,10 +74,6 @@ class Ledger:
         """Its end is in the inbox, or somebody else's business."""
         if self._held.pop(entry_id, None) is not None:
             self._ended.add(entry_id, now_ms)
-
-    def revoked_while_pending(self, entry_id: str) -> None:
-        """A pending entry without body: there is nothing to run, and nothing to report."""
-        self._gone.add(entry_id)
 
     def open(self) -> list[Attempt]:
         """Attempts whose end is not decided."""
