@@ -34,6 +34,7 @@ grant "${prefix}api" "SELECT" "*"
 user "${prefix}ticker" MYSQL_TICKER_PASSWORD
 grant "${prefix}ticker" "SELECT" "*"
 grant "${prefix}ticker" "CREATE, INSERT, UPDATE" "scheduler_leases"
+grant "${prefix}ticker" "CREATE, INSERT" "scheduler_losses"
 # Writes what the log says.
 user "${prefix}projector" MYSQL_PROJECTOR_PASSWORD
 grant "${prefix}projector" "SELECT, INSERT, UPDATE, DELETE" "*"

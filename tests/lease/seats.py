@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from taskservice.clock import Clock
 from taskservice.lease import ElectionSettings, Elector, EpochPlan, Term, Witness
-from taskservice.lease.outcomes import Elected
+from taskservice.lease.outcomes import Elected, Loss, Seen
 from taskservice.streams.answers import LogEntry
 from taskservice.streams.batches import ArchivedEntry
 from taskservice.streams.ports import Streams
@@ -18,10 +18,19 @@ class StoreDownError(Exception):
 
 
 @dataclass
+class WrittenLoss:
+    epoch: int
+    from_position: int
+    to_position: int
+    what: str
+
+
+@dataclass
 class Grant:
     epoch: int
     recovering: int
     witnessed: int
+    losses: Sequence[WrittenLoss] = ()
 
 
 @dataclass
@@ -41,17 +50,26 @@ class FakeEpochs:
     page: int = 1000
     down: bool = False
     recoveries_begun: list[int] = field(default_factory=list)
+    losses: list[WrittenLoss] = field(default_factory=list)
 
     async def take_epoch(self, partition: int, log_epoch: int, witnessed: int) -> Grant:
         self._answer(partition)
         self.epoch = max(self.epoch, log_epoch) + 1
         self.witnessed = max(self.witnessed, witnessed)
-        return Grant(self.epoch, self.recovering, self.witnessed)
+        return Grant(self.epoch, self.recovering, self.witnessed, tuple(self.losses))
 
-    async def begin_recovery(self, partition: int, epoch: int) -> None:
+    async def lease(self, partition: int) -> Grant:
         self._answer(partition)
-        self.recovering = epoch
+        return Grant(self.epoch, self.recovering, self.witnessed, tuple(self.losses))
+
+    async def begin_recovery(self, partition: int, epoch: int, losses: Sequence[Loss]) -> None:
+        self._answer(partition)
+        self.recovering = max(self.recovering, epoch)
         self.recoveries_begun.append(epoch)
+        for loss in losses:
+            written = WrittenLoss(epoch, loss.from_position, loss.to_position, loss.what)
+            if written not in self.losses:
+                self.losses.append(written)
 
     async def archive_head(self, partition: int) -> Head | None:
         self._answer(partition)
@@ -72,14 +90,18 @@ class FakeCandidate:
     """The process: what it has seen, and what it was asked to write."""
 
     name: str
+    epoch: int = 0
     position: int = 0
     inbox_id: str = "0-0"
     recovered_epoch: int = 0
     plans: list[EpochPlan] = field(default_factory=list)
 
     async def catch_up(self, head: LogEntry | None) -> Witness:
-        self.position = max(self.position, 0 if head is None else head.position)
-        return Witness(position=self.position, inbox_id=self.inbox_id, recovered_epoch=self.recovered_epoch)
+        if head is not None and (head.epoch, head.position) > (self.epoch, self.position):
+            self.epoch, self.position = head.epoch, head.position
+        return Witness(
+            seen=(Seen(self.epoch, self.position),), inbox_id=self.inbox_id, recovered_epoch=self.recovered_epoch
+        )
 
     def epoch_started(self, plan: EpochPlan) -> bytes:
         self.plans.append(plan)

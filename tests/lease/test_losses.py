@@ -73,7 +73,7 @@ async def test_events_that_were_seen_and_are_nowhere_are_a_loss(
     await three_events(world, first, epochs)
     cut_log(world, 2)
     epochs.archive = epochs.archive[:1]
-    second.candidate.position = 9
+    second.candidate.epoch, second.candidate.position = 1, 9
 
     term = await elected(second)
 
@@ -117,7 +117,7 @@ async def test_a_recovery_that_was_begun_and_not_ended_is_done_again(
 
     term = await elected(first)
 
-    assert (term.epoch, term.recovering, term.losses) == (8, again, ())
+    assert (term.epoch, term.recovering, len(term.losses)) == (8, again, 1 if again else 0)
     assert epochs.recovering == (8 if again else 7)
 
 

@@ -3,6 +3,7 @@ import asyncio
 import pytest
 
 from taskservice.lease.epochs import EpochStore
+from taskservice.lease.outcomes import Loss
 from taskservice.storage.archive import FIRST_SHA256, pack_events
 from taskservice.storage.database import Database
 from taskservice.storage.leases import MysqlEpochStore
@@ -41,10 +42,39 @@ async def test_the_highest_witnessed_position_is_kept(epochs: EpochStore) -> Non
 async def test_a_recovery_is_remembered_until_a_later_one(epochs: EpochStore) -> None:
     first = await epochs.take_epoch(0, 0, 0)
     assert first.recovering == 0
-    await epochs.begin_recovery(0, first.epoch)
+    await epochs.begin_recovery(0, first.epoch, ())
     assert (await epochs.take_epoch(0, 0, 0)).recovering == first.epoch
-    await epochs.begin_recovery(0, 0)
+    await epochs.begin_recovery(0, 0, ())
     assert (await epochs.take_epoch(0, 0, 0)).recovering == first.epoch
+
+
+async def test_losses_are_written_down_once_and_for_every_recovery(epochs: EpochStore) -> None:
+    first = await epochs.take_epoch(0, 0, 0)
+    assert list(first.losses) == []
+    tail = Loss(from_position=4, to_position=9, what="a tail")
+    await epochs.begin_recovery(0, first.epoch, (tail,))
+    await epochs.begin_recovery(0, first.epoch, (tail, Loss(from_position=0, to_position=0, what="w" * 2_000)))
+    await epochs.take_epoch(1, 0, 0)
+    await epochs.begin_recovery(1, 1, (Loss(from_position=1, to_position=1, what="elsewhere"),))
+    second = await epochs.take_epoch(0, 0, 0)
+    await epochs.begin_recovery(0, second.epoch, (tail,))
+
+    seen = await epochs.lease(0)
+
+    assert (seen.epoch, seen.recovering) == (second.epoch, second.epoch)
+    assert [(one.epoch, one.from_position, one.to_position, one.what[:6]) for one in seen.losses] == [
+        (second.epoch, 4, 9, "a tail"),
+        (first.epoch, 4, 9, "a tail"),
+        (first.epoch, 0, 0, "wwwwww"),
+    ]
+    assert (await epochs.take_epoch(0, 0, 0)).losses == seen.losses
+
+
+async def test_a_lease_that_nobody_took_is_read_as_zeros(epochs: EpochStore) -> None:
+    found = await epochs.lease(0)
+
+    assert (found.epoch, found.recovering, found.witnessed, list(found.losses)) == (0, 0, 0, [])
+    assert (await epochs.take_epoch(0, 0, 0)).epoch == 1
 
 
 async def test_of_many_candidates_no_two_get_the_same_epoch(database: Database) -> None:

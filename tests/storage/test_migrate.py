@@ -11,6 +11,7 @@ TABLES = {
     "log_segments",
     "projection_checkpoints",
     "scheduler_leases",
+    "scheduler_losses",
     "schema_migrations",
     "task_commands",
     "task_definition_versions",

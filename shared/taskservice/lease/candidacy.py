@@ -7,14 +7,25 @@ and `recovering` is durable before Redis is touched, so that a crash in between 
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias, assert_never
 
 import msgspec
 
 from taskservice.clock import Clock
+from taskservice.lease.comparing import compare_with_archive
 from taskservice.lease.epochs import ArchivedRow, EpochGrant, EpochStore
-from taskservice.lease.heads import ArchiveEnds, Go, HeadComparison, LogEnds, RestoreTail, compare_heads, losses_of
-from taskservice.lease.outcomes import Blocked, ElectionSettings, EpochPlan, LogDiverged, LogEmpty, Loss, Term, Witness
+from taskservice.lease.heads import Go, Recollection, RestoreTail, Told, losses_of
+from taskservice.lease.outcomes import (
+    Blocked,
+    ElectionSettings,
+    EpochPlan,
+    LogDiverged,
+    LogEmpty,
+    Loss,
+    Seen,
+    Term,
+    Witness,
+)
 from taskservice.lease.trust import Lease
 from taskservice.streams.answers import (
     EMPTY_ID,
@@ -30,9 +41,12 @@ from taskservice.streams.answers import (
     Stale,
     TakenOver,
 )
-from taskservice.streams.batches import MAX_BYTES, MAX_DECISIONS, ArchivedEntry, Takeover
+from taskservice.streams.batches import MAX_BYTES, MAX_DECISIONS, ArchivedEntry, Takeover, position_of
 from taskservice.streams.errors import OutcomeUnknown
 from taskservice.streams.ports import Streams
+
+LAST_POSITION: Final = 2**64 - 1
+"""Above every position that an entry can have."""
 
 
 class Candidate(Protocol):
@@ -117,46 +131,33 @@ class Candidacy:
         self.step = "take an epoch"
         grant = await self._epochs.take_epoch(self._partition, 0 if head is None else head.epoch, witness.position)
         self.step = "compare log and archive"
-        comparison = await self._compare(head)
-        losses: tuple[Loss, ...] = ()
+        comparison = await compare_with_archive(self._streams.log, self._epochs, self._partition, head)
+        losses: list[Loss] = []
         match comparison:
             case LogEmpty() | LogDiverged():
                 raise _Stop(comparison)
-            case RestoreTail(after_position):
-                losses = await self._restore(grant, after_position)
+            case RestoreTail():
+                losses = await self._restore(grant, comparison)
                 head = await self._streams.log.head()
             case Go():
                 pass
+            case _:
+                assert_never(comparison)
         losses += await self._look_for_losses(head, grant, witness)
         recovering = bool(losses) or grant.recovering > witness.recovered_epoch
         if recovering:
-            await self._regroup(grant, head)
-        return await self._take_over(grant, head, facts.run_id, recovering=recovering, losses=losses)
+            losses = [*unended_losses(grant, witness.recovered_epoch, besides=losses), *losses]
+            await self._regroup(grant, head, losses)
+        return await self._take_over(grant, head, facts.run_id, recovering=recovering, losses=tuple(losses))
 
-    async def _compare(self, head: LogEntry | None) -> HeadComparison:
-        archived = await self._epochs.archive_head(self._partition)
-        if archived is None:
-            return compare_heads(None, None)
-        archive = ArchiveEnds(head_id=archived.last_id, head_position=archived.position, holds_log_head=False)
-        if head is None:
-            return compare_heads(None, archive)
-        first = await self._streams.log.first()
-        found = await self._streams.log.entry(archived.last_id)
-        log = LogEnds(
-            first_position=head.position if first is None else first.position,
-            head_id=head.id,
-            head_position=head.position,
-            holds_archive_head=found is not None,
-        )
-        if head.position < archived.position:
-            rows = await self._epochs.archived_entries(self._partition, head.position - 1)
-            holds = bool(rows) and rows[0].id == head.id
-            archive = ArchiveEnds(head_id=archived.last_id, head_position=archived.position, holds_log_head=holds)
-        return compare_heads(log, archive)
-
-    async def _restore(self, grant: EpochGrant, after_position: int) -> tuple[Loss, ...]:
+    async def _restore(self, grant: EpochGrant, tail: RestoreTail) -> list[Loss]:
         self.step = "restore the log's tail from the archive"
-        await self._epochs.begin_recovery(self._partition, grant.epoch)
+        loss = Loss(
+            from_position=tail.after_position + 1,
+            to_position=tail.to_position,
+            what="entries of the log, restored from the archive; deliveries and reports of that time may be lost",
+        )
+        await self._epochs.begin_recovery(self._partition, grant.epoch, (loss,))
         head = await self._streams.log.head()
         last_id, position = (EMPTY_ID, 0) if head is None else (head.id, head.position)
         while rows := await self._epochs.archived_entries(self._partition, position):
@@ -166,22 +167,21 @@ class Candidacy:
                 match outcome:
                     case Restored():
                         last_id = page[-1].id
-                        position = int(last_id.partition("-")[2])
+                        position = position_of(last_id)
                     case NoLock() | Gap():
                         raise _Stop(BrokeOff(self.step, f"refused: {outcome}"))
-        return (
-            Loss(
-                from_position=after_position + 1,
-                to_position=position,
-                what="entries of the log, restored from the archive; deliveries and reports of that time may be lost",
-            ),
-        )
+                    case _:
+                        assert_never(outcome)
+        return [loss]
 
-    async def _look_for_losses(self, head: LogEntry | None, grant: EpochGrant, witness: Witness) -> tuple[Loss, ...]:
+    async def _look_for_losses(self, head: LogEntry | None, grant: EpochGrant, witness: Witness) -> list[Loss]:
         self.step = "look for losses"
+        head_position = 0 if head is None else head.position
         found = losses_of(
-            head_position=0 if head is None else head.position,
+            recollections=[await self._recollection(seen, head_position) for seen in witness.seen],
+            head_position=head_position,
             witnessed=grant.witnessed,
+            told=Told(epoch=grant.recovering, to_position=max((loss.to_position for loss in grant.losses), default=0)),
             inbox_last=await self._streams.inbox.last_id(),
             inbox_seen=witness.inbox_id,
         )
@@ -191,11 +191,16 @@ class Candidacy:
         if gone:
             what = f"dispatch streams or their groups: {', '.join(sorted(gone)[:10])}"
             found += (Loss(from_position=0, to_position=0, what=what),)
-        return found
+        return list(found)
 
-    async def _regroup(self, grant: EpochGrant, head: LogEntry | None) -> None:
+    async def _recollection(self, seen: Seen, head_position: int) -> Recollection:
+        """What is left of what a process saw: up to where the next epoch begins."""
+        later = await self._streams.log.read(f"{seen.epoch}-{LAST_POSITION}", 1)
+        return Recollection(seen=seen, kept_to=later[0].position - 1 if later else head_position)
+
+    async def _regroup(self, grant: EpochGrant, head: LogEntry | None, losses: Sequence[Loss]) -> None:
         self.step = "make the dispatch streams anew"
-        await self._epochs.begin_recovery(self._partition, grant.epoch)
+        await self._epochs.begin_recovery(self._partition, grant.epoch, losses)
         await self._renew_if_due()
         registry = await self._streams.dispatch.registry()
         last_id = EMPTY_ID if head is None else head.id
@@ -205,6 +210,8 @@ class Candidacy:
                 pass
             case NoLock() | Gap():
                 raise _Stop(BrokeOff(self.step, f"refused: {outcome}"))
+            case _:
+                assert_never(outcome)
 
     async def _take_over(
         self, grant: EpochGrant, head: LogEntry | None, run_id: str, *, recovering: bool, losses: tuple[Loss, ...]
@@ -268,3 +275,20 @@ def _pages(rows: Sequence[ArchivedRow]) -> Iterator[list[ArchivedEntry]]:
         size += len(row.event)
     if page:
         yield page
+
+
+def unended_losses(grant: EpochGrant, recovered_epoch: int, *, besides: Sequence[Loss]) -> list[Loss]:
+    """What was written down for recoveries that the log has no end of, oldest first: nobody may have told of it.
+
+    :param recovered_epoch: of the last RecoveryEnded.
+    :param besides: what was found now; it is not said twice.
+    """
+    found: list[Loss] = []
+    for recorded in sorted(grant.losses, key=lambda one: one.epoch):
+        loss = Loss(from_position=recorded.from_position, to_position=recorded.to_position, what=recorded.what)
+        if recorded.epoch > recovered_epoch and loss not in found and loss not in besides:
+            found.append(loss)
+    if not found and not besides:
+        what = f"nobody knows what: the recovery that epoch {grant.recovering} began has not ended"
+        found.append(Loss(from_position=0, to_position=0, what=what))
+    return found

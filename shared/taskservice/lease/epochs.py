@@ -6,6 +6,32 @@ The storage implements these by shape alone; neither package imports the other.
 from collections.abc import Sequence
 from typing import Protocol
 
+from taskservice.lease.outcomes import Loss
+
+
+class RecordedLoss(Protocol):
+    """A loss that was written down for the recovery of an epoch, before anything was repaired."""
+
+    @property
+    def epoch(self) -> int:
+        """Of the recovery."""
+        ...
+
+    @property
+    def from_position(self) -> int:
+        """The first position that is gone; 0: none can be named."""
+        ...
+
+    @property
+    def to_position(self) -> int:
+        """The last one."""
+        ...
+
+    @property
+    def what(self) -> str:
+        """For people."""
+        ...
+
 
 class EpochGrant(Protocol):
     """Answer of the one compare-and-set on the lease row."""
@@ -23,6 +49,11 @@ class EpochGrant(Protocol):
     @property
     def witnessed(self) -> int:
         """The highest position that any process ever said it had seen."""
+        ...
+
+    @property
+    def losses(self) -> Sequence[RecordedLoss]:
+        """What was written down lately."""
         ...
 
 
@@ -66,8 +97,15 @@ class EpochStore(Protocol):
         """`epoch = GREATEST(epoch, log_epoch) + 1`, `witnessed = GREATEST(witnessed, …)`, in one step."""
         ...
 
-    async def begin_recovery(self, partition: int, epoch: int) -> None:
-        """Set `recovering` to this epoch, durably, before Redis is written to."""
+    async def lease(self, partition: int) -> EpochGrant:
+        """The row as it is, with the last epoch given out; zeros before the first. Takes nothing."""
+        ...
+
+    async def begin_recovery(self, partition: int, epoch: int, losses: Sequence[Loss]) -> None:
+        """Set `recovering` to this epoch and write the losses down, durably, before Redis is written to.
+
+        What is written down already stays: whoever does it again need not know of it.
+        """
         ...
 
     async def archive_head(self, partition: int) -> ArchiveHead | None:

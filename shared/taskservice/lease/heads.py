@@ -8,11 +8,12 @@
                                   id, or has trimmed it; else LogDiverged  last id; else LogDiverged
 """
 
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import msgspec
 
-from taskservice.lease.outcomes import LogDiverged, LogEmpty, Loss
+from taskservice.lease.outcomes import LogDiverged, LogEmpty, Loss, Seen
 from taskservice.streams.batches import id_order
 
 
@@ -38,9 +39,10 @@ class Go(msgspec.Struct, frozen=True, gc=False):
 
 
 class RestoreTail(msgspec.Struct, frozen=True, gc=False):
-    """The log lost what the archive has from this position on."""
+    """The log lost what the archive has after one position, up to another."""
 
     after_position: int
+    to_position: int
 
 
 HeadComparison: TypeAlias = Go | RestoreTail | LogEmpty | LogDiverged
@@ -57,12 +59,37 @@ def compare_heads(log: LogEnds | None, archive: ArchiveEnds | None) -> HeadCompa
             return Go()
         return LogDiverged(f"the log has another entry at position {archive.head_position} than {archive.head_id}")
     if archive.holds_log_head:
-        return RestoreTail(log.head_position)
+        return RestoreTail(log.head_position, archive.head_position)
     return LogDiverged(f"the log ends with {log.head_id}, which the archive (up to {archive.head_id}) does not have")
 
 
-def losses_of(*, head_position: int, witnessed: int, inbox_last: str, inbox_seen: str) -> tuple[Loss, ...]:
-    """What is gone by the testimony of those who saw it.
+class Recollection(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What one process saw of the log, beside what the log has of it now.
+
+    `kept_to`: the last position that the log has of the epoch of `seen`, and of older ones.
+    """
+
+    seen: Seen
+    kept_to: int
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What was written down already: the losses of recoveries up to that of `epoch` go up to `to_position`."""
+
+    epoch: int = 0
+    to_position: int = 0
+
+
+def losses_of(
+    *,
+    recollections: Sequence[Recollection],
+    head_position: int,
+    witnessed: int,
+    told: Told,
+    inbox_last: str,
+    inbox_seen: str,
+) -> tuple[Loss, ...]:
+    """What is gone by the testimony of those who saw it, and was not written down yet.
 
     :param head_position: where the log ends now, after a restore if there was one.
     :param witnessed: the highest position that any process saw.
@@ -70,8 +97,17 @@ def losses_of(*, head_position: int, witnessed: int, inbox_last: str, inbox_seen
     :param inbox_seen: the highest inbox id that this process read.
     """
     found: list[Loss] = []
-    if head_position < witnessed:
-        found.append(Loss(from_position=head_position + 1, to_position=witnessed, what="events that were seen"))
+    gone = [
+        (one.kept_to + 1, one.seen.position)
+        for one in recollections
+        if one.kept_to < one.seen.position
+        and not (one.seen.epoch < told.epoch and one.seen.position <= told.to_position)
+    ]
+    if max(head_position, told.to_position) < witnessed:
+        gone.append((head_position + 1, witnessed))
+    if gone:
+        first, last = min(start for start, _ in gone), max(end for _, end in gone)
+        found.append(Loss(from_position=first, to_position=last, what="events that were seen"))
     if id_order(inbox_last) < id_order(inbox_seen):
         found.append(
             Loss(from_position=0, to_position=0, what=f"inbox entries after {inbox_last}, at least up to {inbox_seen}")

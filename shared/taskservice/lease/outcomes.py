@@ -1,6 +1,6 @@
 """What the election takes and answers, as values."""
 
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -14,15 +14,28 @@ class ElectionSettings(msgspec.Struct, frozen=True, kw_only=True):
     poll_ms: int = 500
 
 
-class Witness(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What this process has seen: the position that its state stands at, the highest inbox id that it ever read.
+class Seen(msgspec.Struct, frozen=True, order=True, gc=False):
+    """An entry of the log that a process saw there: confirmed by its append, or read."""
 
+    epoch: int
+    position: int
+
+
+class Witness(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What this process has seen: ends of the log, the highest inbox id that it ever read.
+
+    `seen`: the last entry of each history that it followed; more than one if a tail was lost under its eyes.
     `recovered_epoch`: epoch of the last RecoveryEnded in its state, 0 for none.
     """
 
-    position: int
+    seen: tuple[Seen, ...]
     inbox_id: str
     recovered_epoch: int = 0
+
+    @property
+    def position(self) -> int:
+        """The highest position."""
+        return max((one.position for one in self.seen), default=0)
 
 
 class Loss(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -103,9 +116,15 @@ StepDownReason: TypeAlias = LockLost | RenewalFailed | TrustOver | OtherRedis | 
 
 
 class LogEmpty(msgspec.Struct, frozen=True, gc=False):
-    """EMPTY: the log has no entry and the archive has: `taskservice recover --from-archive`."""
+    """EMPTY: the log has no entry and the archive has."""
 
     archived_position: int
+
+    def __str__(self) -> str:
+        return (
+            f"EMPTY: Redis has no log, and the archive has one up to position {self.archived_position}. Look first whether "
+            f"this is the right Redis, with its disk; if its data is gone, run: {RECOVER_EMPTY}"
+        )
 
 
 class LogDiverged(msgspec.Struct, frozen=True, gc=False):
@@ -113,6 +132,17 @@ class LogDiverged(msgspec.Struct, frozen=True, gc=False):
 
     detail: str
 
+    def __str__(self) -> str:
+        return (
+            f"DIVERGED: {self.detail}. Look first whether this is the right Redis; if the archive is what holds, "
+            f"run: {RECOVER_DIVERGED}"
+        )
+
+
+RECOVER_EMPTY: Final = "taskservice recover --from-archive"
+"""What brings an empty Redis back."""
+RECOVER_DIVERGED: Final = "taskservice recover --from-archive --discard-log"
+"""What decides for the archive against a log that parted from it."""
 
 Blocked: TypeAlias = LogEmpty | LogDiverged
 

@@ -8,10 +8,11 @@ from taskservice.clock import Clock
 from taskservice.domain.event_codec import encode_event
 from taskservice.domain.events import DecisionSettings, EpochStarted
 from taskservice.lease import EpochPlan, Witness
-from taskservice.streams.answers import EMPTY_ID, LogEntry
+from taskservice.streams.answers import LogEntry
 from taskservice.streams.batches import cursor_entry, id_order
 from taskservice.streams.ports import Streams
 from taskservice.ticker.follower import Follower
+from taskservice.ticker.memory import Memory
 from taskservice.ticker.redis_time import RedisTime
 
 
@@ -28,7 +29,7 @@ class TickerCandidate:
     """`taskservice.lease.Candidate` over a follower.
 
     :param keep_event: gets the EpochStarted that is to be written.
-    :param inbox_seen: the highest inbox id that this process ever read.
+    :param memory: what this process saw beyond the state that it holds now.
     """
 
     def __init__(
@@ -39,8 +40,7 @@ class TickerCandidate:
         time: RedisTime,
         identity: Identity,
         keep_event: Callable[[bytes], None],
-        *,
-        inbox_seen: str = EMPTY_ID,
+        memory: Memory,
     ) -> None:
         self._follower = follower
         self._streams = streams
@@ -48,7 +48,7 @@ class TickerCandidate:
         self._time = time
         self._identity = identity
         self._keep_event = keep_event
-        self.inbox_seen = inbox_seen
+        self._memory = memory
         self.restart_horizon = (0, 0)
         """Last inbox id before EpochStarted: a restart asked up to then is answered by this epoch."""
 
@@ -61,16 +61,10 @@ class TickerCandidate:
         if head is not None:
             await self._follower.reach(head.id)
         state = self._follower.state
-        return Witness(
-            position=state.position,
-            inbox_id=max(self.inbox_seen, cursor_entry(state.cursor), key=id_order),
-            recovered_epoch=state.recovered_epoch,
-        )
-
-    def note_inbox(self, entry_id: str) -> None:
-        """An inbox entry was read by this process."""
-        if id_order(entry_id) > id_order(self.inbox_seen):
-            self.inbox_seen = entry_id
+        memory = self._memory
+        memory.saw_all_of(state)
+        memory.read_inbox(cursor_entry(state.cursor))
+        return Witness(seen=memory.seen, inbox_id=memory.inbox_id, recovered_epoch=state.recovered_epoch)
 
     def epoch_started(self, plan: EpochPlan) -> bytes:
         """JSON of the EpochStarted to be written."""

@@ -7,14 +7,16 @@ import structlog
 from taskservice.domain.dispatch import stream_suffix
 from taskservice.domain.status import encode_status
 from taskservice.lease.epochs import EpochStore
-from taskservice.lease.outcomes import LogRefused, OtherRedis
+from taskservice.lease.outcomes import LogRefused, Loss, OtherRedis
+from taskservice.streams.batches import position_of
 from taskservice.streams.errors import NotSent, OutcomeUnknown
 from taskservice.ticker.leadership import MEMORY_CLOSED, Leadership, LostWorker
 from taskservice.ticker.ports import UtcSource
-from taskservice.ticker.redis_time import ClockReadings, clock_trouble
+from taskservice.ticker.redis_time import TOLERANCE_MS, ClockReadings, clock_trouble
 from taskservice.ticker.status_report import status_of
 from taskservice.ticker.stream_lengths import stream_entries
 from taskservice.ticker.surveyor import Sight, StreamGone, entries_of, look
+from taskservice.ticker.watchdog import Watchdog
 
 STATUS_MS = 1_000
 CLOCKS_MS = 60_000
@@ -57,7 +59,7 @@ class Rounds:
         self._entries_counted_at: int | None = None
         self._idle_looked_at = parts.clock.monotonic_ms()
         self._suspects: dict[int, int] = {}
-        self._alarmed = False
+        self._watchdog = Watchdog(parts, epochs, store_errors)
         self._failing = False
 
     async def run(self) -> None:
@@ -82,7 +84,7 @@ class Rounds:
         """One round; between two full ones a look at workers and streams alone."""
         full = self._full_round_due(self._parts.clock.monotonic_ms())
         steps = (
-            (self._measure, self._survey, self._tell, self._count_entries, self._find_idle_streams)
+            (self._measure, self._survey, self._watch, self._tell, self._count_entries, self._find_idle_streams)
             if full
             else (self._glance,)
         )
@@ -94,8 +96,18 @@ class Rounds:
             if not self._failing:
                 log.warning("Redis does not answer the leader's rounds", error=str(error))
             self._failing = True
+            self._watchdog.judge()
         else:
             self._failing = False
+
+    async def begin(self) -> None:
+        """The first round of a term, and what it finds left over from before. Raises what the streams raise."""
+        await self.run_once()
+        await self._watchdog.tell_leaderless()
+
+    def close(self) -> None:
+        """End what is under way."""
+        self._watchdog.close()
 
     # --- time and memory -----------------------------------------------------------------------------------------
 
@@ -107,7 +119,10 @@ class Rounds:
         if facts.run_id != parts.term.run_id:
             parts.end(OtherRedis(parts.term.run_id, facts.run_id))
             return
-        parts.time.measure(sent_at, answered_at, facts.now_ms)
+        stepped_ms = parts.time.measure(sent_at, answered_at, facts.now_ms)
+        if abs(stepped_ms) > TOLERANCE_MS:
+            self._watchdog.redis_jumped(stepped_ms)
+            parts.clock_trouble = f"the clock of Redis jumped by {stepped_ms:+d} ms"  # until it is compared
         if parts.memory_closed != (facts.used_ratio >= MEMORY_CLOSED):
             log.warning("Redis' memory", used_ratio=round(facts.used_ratio, 3), closed=not parts.memory_closed)
             parts.wake.set()
@@ -130,8 +145,6 @@ class Rounds:
                 redis=parts.time.now_ms(), own=parts.clock.now_ms(), mysql=mysql, last_ts=parts.state.ts
             )
             trouble = clock_trouble(readings)
-        if trouble is not None and trouble != parts.clock_trouble:
-            log.error("ALARM: nothing is decided by the clock", why=trouble)
         if trouble is None and parts.clock_trouble is not None:
             parts.wake.set()
         parts.clock_trouble = trouble
@@ -158,9 +171,7 @@ class Rounds:
             return
         now = parts.clock.monotonic_ms()
         verdict = parts.sightings.look(now, found.beats, found.holders or ())
-        if verdict.mass and not self._alarmed:
-            log.error("ALARM: many workers stand still at once; they get one lifetime more", workers=len(found.beats))
-        self._alarmed = verdict.mass
+        self._watchdog.many_still(len(found.beats) if verdict.mass else 0)
         parts.sight = found
         parts.upkeep.registry_read(found.streams)
         parts.upkeep.gone_consumers(found.gone_consumers())
@@ -178,13 +189,13 @@ class Rounds:
         parts = self._parts
         state = parts.state
         claimed = {
-            int(entry_id.rpartition("-")[2]) for worker in sight.workers.values() for entry_id in worker.not_pending
+            position_of(entry_id): entry_id for worker in sight.workers.values() for entry_id in worker.not_pending
         }
         suspects: dict[int, int] = {}
-        for position in claimed:
+        for position, entry_id in claimed.items():
             instance = state.instances.get(state.dispatched.get(position, ""))
-            if instance is None or instance.revoking is not None:
-                continue
+            if instance is None or instance.revoking is not None or instance.entry_id != entry_id:
+                continue  # of a lost tail, whose positions were given anew: nothing that is open here
             since = suspects[position] = self._suspects.get(position, parts.time.now_ms())
             if parts.intake.read_until > since:
                 log.error("ALARM: a run is no longer pending to the worker that runs it", instance=instance.id)
@@ -195,10 +206,14 @@ class Rounds:
             await parts.intake.prove(parts.time.now_ms() - TIME_DOUBT_MS)
 
     async def _end_for_recovery(self, why: str) -> None:
-        """Whoever leads next must recover, so that is written down first."""
+        """Whoever leads next must recover and tell why, so that is written down first.
+
+        For the epoch after this one: the log may have a RecoveryEnded of this one already.
+        """
         parts = self._parts
+        loss = Loss(from_position=0, to_position=0, what=why)
         try:
-            await self._epochs.begin_recovery(parts.state.partition, parts.term.epoch)
+            await self._epochs.begin_recovery(parts.state.partition, parts.term.epoch + 1, (loss,))
         except self._store_errors as error:
             log.warning("the recovery can't be asked for yet", error=str(error))
             return
@@ -235,6 +250,12 @@ class Rounds:
         self._entries_counted_at = now
         parts.stream_entries = await stream_entries(parts.streams, suffixes)
         parts.dispatch_pending = 0 if parts.sight is None else parts.sight.pending
+
+    async def _watch(self) -> None:
+        try:
+            await self._watchdog.ask()
+        finally:
+            self._watchdog.judge()
 
     # --- its word ------------------------------------------------------------------------------------------------
 

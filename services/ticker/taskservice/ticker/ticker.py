@@ -35,7 +35,7 @@ from taskservice.lease.outcomes import (
 from taskservice.lease.outcomes import (
     Followed as LooksOn,
 )
-from taskservice.streams.batches import position_of
+from taskservice.streams.batches import cursor_entry, position_of
 from taskservice.streams.errors import NotSent, OutcomeUnknown
 from taskservice.streams.ports import Streams
 from taskservice.ticker.candidate import Identity, TickerCandidate
@@ -43,6 +43,7 @@ from taskservice.ticker.follower import Follower, Parted
 from taskservice.ticker.intake import Intake
 from taskservice.ticker.leader import Ended, Leader
 from taskservice.ticker.leadership import LeaderSettings, Leadership
+from taskservice.ticker.memory import Memory
 from taskservice.ticker.metrics import TickerMetrics
 from taskservice.ticker.ports import StateLoader, UtcSource
 from taskservice.ticker.redis_time import RedisTime
@@ -51,6 +52,7 @@ from taskservice.ticker.sightings import Sightings
 from taskservice.ticker.status_report import status_of
 from taskservice.ticker.tally import Tally
 from taskservice.ticker.upkeep import Upkeep
+from taskservice.ticker.vain import VainCandidacy
 
 FOLLOW_BLOCK_MS = 1_000
 RETRY_S = (0.1, 0.2, 0.5, 1.0, 2.0)
@@ -96,7 +98,7 @@ class Ticker:
         self._settings = settings
         self._metrics = metrics
         self._time = RedisTime(outside.clock)
-        self._inbox_seen = "0-0"
+        self._memory = Memory()
         self._log = structlog.get_logger("taskservice.ticker").bind(partition=outside.partition)
         self._changed = asyncio.Event()
         self._term: Term | None = None
@@ -104,10 +106,13 @@ class Ticker:
         self._parts: Leadership | None = None
         self._lease_ends_at = 0
         self._last_trouble = ""
+        self._vain = VainCandidacy(outside.clock, settings.watch.leaderless_ms)
         self._answered_at: int | None = None
         self._expected: tuple[type[Exception], ...] = (NotSent, OutcomeUnknown, *outside.store_errors)
         self.state: State | None = None
         """What it holds; None while it is loading."""
+        self.blocked: str | None = None
+        """Why nobody can lead until a person has decided, and what to run; None: as far as is known somebody can."""
 
     @property
     def leading(self) -> bool:
@@ -118,10 +123,14 @@ class Ticker:
         return self._term
 
     def ready(self) -> dict[str, bool]:
-        """For the probe: it holds the state, and Redis answered within 10 s."""
+        """For the probe: it holds the state, Redis answered within 10 s, and its log is one that can be led."""
         answered_at = self._answered_at
         answers = answered_at is not None and self._outside.clock.monotonic_ms() - answered_at < 10_000
-        return {"loaded": self.state is not None, "redis": self.leading or answers}
+        return {
+            "loaded": self.state is not None,
+            "redis": self.leading or answers,
+            "log": self.blocked is None,
+        }
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop` is set; then what is in flight is finished and leadership given up, so that another goes on."""
@@ -179,13 +188,7 @@ class Ticker:
         outside = self._outside
         follower = Follower(state, outside.streams.log, outside.epochs)
         candidate = TickerCandidate(
-            follower,
-            outside.streams,
-            outside.clock,
-            self._time,
-            self._identity,
-            self._keep_event,
-            inbox_seen=self._inbox_seen,
+            follower, outside.streams, outside.clock, self._time, self._identity, self._keep_event, self._memory
         )
         elector = Elector(
             partition=outside.partition,
@@ -206,7 +209,6 @@ class Ticker:
                 if term is not None and not await self._lead(term, follower, candidate, elector, stop):
                     return
         finally:
-            self._inbox_seen = candidate.inbox_seen
             stop_election.set()
             await election
 
@@ -245,6 +247,7 @@ class Ticker:
                 attempt = 0
                 self._answered_at = self._outside.clock.monotonic_ms()
                 if isinstance(outcome, Parted):
+                    self._memory.saw_all_of(follower.state)
                     self._log.warning("the state is dropped and loaded anew", why=outcome.why)
                     return False
                 self._hold(follower.state)
@@ -326,6 +329,7 @@ class Ticker:
             trusted=elector.trusted,
             lease_ends_at=lambda: self._lease_ends_at,
             wake=wake,
+            vain_ms=self._vain.lasted_ms,
         )
         self._hold(state)
         if self._term is not term:  # it was lost meanwhile
@@ -337,7 +341,8 @@ class Ticker:
         try:
             return await Leader(parts, rounds).run(stop)
         finally:
-            candidate.note_inbox(intake.read_id)
+            self._memory.read_inbox(intake.read_id)
+            self._memory.saw(term.epoch, parts.confirmed_position)
 
     def _keep_event(self, event: bytes) -> None:
         self._started_event = event
@@ -346,6 +351,7 @@ class Ticker:
 
     def _on_step(self, step: Step) -> None:
         clock = self._outside.clock
+        self._vain.heard(step)
         match step:
             case Elected(term):
                 self._lease_ends_at = clock.now_ms() + self._election_settings.ttl_ms
@@ -356,7 +362,8 @@ class Ticker:
                     recovering=term.recovering,
                     leader=self._identity.leader,
                 )
-                self._last_trouble = ""
+                self._last_trouble, self.blocked = "", None
+                self._memory.testified(cursor_entry(term.cursor))
                 self._term = term
                 self._changed.set()
             case Leads(lease):
@@ -372,11 +379,12 @@ class Ticker:
                 if self._parts is not None:
                     self._parts.end(reason)
             case LooksOn():
-                self._answered_at = clock.monotonic_ms()
+                self._answered_at, self.blocked = clock.monotonic_ms(), None
             case Failed(what, error):
                 self._warn("can't be elected now", f"{what}: {error}")
             case CannotLead(blocked):
-                self._warn("ALARM: nobody can lead until a person has decided", repr(blocked))
+                self.blocked = str(blocked)
+                self._warn("ALARM: nobody can lead until a person has decided", self.blocked)
             case _:
                 assert_never(step)
 

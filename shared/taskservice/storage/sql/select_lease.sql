@@ -1,0 +1,1 @@
+SELECT epoch, recovering, witnessed FROM scheduler_leases WHERE `partition` = %(partition)s
