@@ -88,6 +88,8 @@ class Measures(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     """Reports about dispatch entries that were no longer open."""
     losses: int = 0
     """Times that part of Redis' data was found gone."""
+    alarms: dict[str, int] = {}
+    """Alarms that were raised, by kind."""
 
 
 def fresh() -> Measures:

@@ -61,6 +61,8 @@ class PartitionStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     dispatch_streams: int = 0
     dispatch_pending: int = 0
     """Dispatch entries that were taken and whose end is not reported."""
+    alarms: dict[str, int] = {}
+    """What is on now, by kind (`domain.watch.AlarmKind`): since when, in ms since the epoch."""
     measures: msgspec.Raw = msgspec.Raw(b"null")
     """`domain.measures.Measures`: decoded apart, so that its form may differ between releases."""
     version: str = ""

@@ -30,6 +30,17 @@ archive fall behind the log. LEADERLESS: nobody decided. CLOCK: a clock jumped, 
 WORKERS_STILL: many workers stand still at once. LOSS: acknowledged data is gone, and what it left open is being decided.
 """
 ALARM_KINDS: Final[tuple[AlarmKind, ...]] = get_args(AlarmKind)
+ALARM_WORDS: Final[dict[AlarmKind, str]] = {
+    "UNDECIDED_INSTANT": "ALARM: an instant is due and undecided",
+    "UNDECIDED_COMMAND": "ALARM: a command or report has no outcome",
+    "UNTAKEN_DISPATCH": "ALARM: nobody takes a run that was dispatched",
+    "PROJECTION_BEHIND": "ALARM: read model and archive fall behind",
+    "LEADERLESS": "ALARM: nobody led",
+    "CLOCK": "ALARM: a clock can't be trusted",
+    "WORKERS_STILL": "ALARM: many workers stand still at once",
+    "LOSS": "ALARM: acknowledged data is gone",
+}
+"""What the log says of it."""
 MAX_MARKS: Final = 1_024
 
 Mark = TypeVar("Mark")

@@ -12,8 +12,10 @@ from taskservice.domain import measures as m
 from taskservice.domain.histogram import Bounds, Histogram
 from taskservice.domain.measures import Measures, decode_measures
 from taskservice.domain.status import PartitionStatus
+from taskservice.domain.watch import ALARM_KINDS, AlarmKind
 from taskservice.telemetry.families import counters, gauges, histograms
 
+LEADERLESS: Final[AlarmKind] = "LEADERLESS"
 Told: TypeAlias = tuple[str, Measures]
 """Partition, and what its leader counted."""
 
@@ -58,16 +60,34 @@ _GAUGES: Final[tuple[tuple[str, str, Callable[[PartitionStatus], float | None]],
 )
 
 
-def leader_families(words: Sequence[PartitionStatus]) -> Iterator[Metric]:
-    """The metrics of these partitions; one whose leader does not speak is absent."""
+def leader_families(words: Sequence[PartitionStatus], silent: Sequence[int] = ()) -> Iterator[Metric]:
+    """The metrics of these partitions; one whose leader does not speak is absent.
+
+    :param silent: partitions whose leader does not speak, which is an alarm of its own.
+    """
     for name, text, value_of in _GAUGES:
         known = ((str(one.partition), value_of(one)) for one in words)
         values = [((partition,), float(value)) for partition, value in known if value is not None]
         yield gauges(f"taskservice_{name}", text, ("partition",), values)
+    yield _alarms(words, silent)
     yield from _by_kind(words)
     told = [(str(one.partition), found) for one in words if (found := decode_measures(one.measures)) is not None]
     yield from _counters(told)
     yield from _histograms(told)
+
+
+def _alarms(words: Sequence[PartitionStatus], silent: Sequence[int]) -> Metric:
+    on = {one.partition: set(one.alarms) for one in words} | {partition: {LEADERLESS} for partition in silent}
+    return gauges(
+        "taskservice_alarm_active",
+        "1 = the watchdog says that something promised does not happen, by kind.",
+        ("partition", "kind"),
+        [
+            ((str(partition), kind), float(kind in kinds))
+            for partition, kinds in sorted(on.items())
+            for kind in ((LEADERLESS,) if partition in silent else ALARM_KINDS)
+        ],
+    )
 
 
 def _by_kind(words: Iterable[PartitionStatus]) -> Iterator[Metric]:
@@ -120,6 +140,10 @@ def _counters(told: Sequence[Told]) -> Iterator[Metric]:
         "commands", "Commands that were decided, by type and outcome.", ("type", "outcome"), told,
         [((kind, end), f"{kind}/{end}") for kind in m.COMMAND_TYPES for end in m.COMMAND_OUTCOMES],
         lambda one: one.commands,
+    )  # fmt: skip
+    yield _labelled(
+        "alarms_raised", "Alarms that the watchdog raised, by kind.", ("kind",), told,
+        [((kind,), kind) for kind in ALARM_KINDS], lambda one: one.alarms,
     )  # fmt: skip
     plain: tuple[tuple[str, str, Callable[[Measures], int]], ...] = (
         ("retries", "Attempts that follow one that failed or was lost.", lambda one: one.retries),

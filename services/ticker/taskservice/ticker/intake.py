@@ -95,8 +95,7 @@ class Intake:
 
         One that is still waited for is kept: a newer one each time would put off what both wait for, for ever.
         """
-        last = id_order(await self._inbox.last_id())
-        proof = Proof(at, last, self._begun)
+        proof = msgspec.structs.replace(await self.mark(), at=at)
         if self._first_proof is None:
             self._first_proof = proof
         self._use_proof()
@@ -113,6 +112,11 @@ class Intake:
     def waiting_bytes(self) -> int:
         """Bytes that were read and are not yet being decided."""
         return self._bytes
+
+    async def mark(self) -> Proof:
+        """Where the inbox ends now: a proof of nothing by itself, but `covers` tells when it is decided up to there."""
+        last = id_order(await self._inbox.last_id())
+        return Proof(0, last, self._begun)
 
     @property
     def read_id(self) -> str:

@@ -81,6 +81,7 @@ class Leader:
             settled = await self._settle(reason)
         finally:
             self._clockwork.close()
+            self._rounds.close()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -99,9 +100,12 @@ class Leader:
             parts.arbiter.tell_loss(loss.from_position, loss.to_position, loss.what, now)
         if parts.state.scheduler.stopped_at is not None:
             parts.arbiter.withdraw_untaken(now)
-        await self._rounds.run_once()
+        begun = False
         while parts.ending is None:
             try:
+                if not begun:
+                    await self._rounds.begin()
+                    begun = True
                 facts = await parts.streams.server.facts()
                 await parts.intake.prove(facts.now_ms)
             except (NotSent, OutcomeUnknown):
@@ -160,6 +164,9 @@ class Leader:
         """Decide what there is to decide; True = there is more."""
         parts = self._parts
         now = parts.time.now_ms()
+        while parts.alarm_changes:
+            found = parts.alarm_changes.popleft()
+            parts.arbiter.tell_alarm(found.change, found.now)
         more = self._decide_inbox(now)
         if self._caught_up or self._is_caught_up():  # under load there may always be more in the inbox
             more = self._decide_rest(now) or more

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
@@ -10,6 +10,8 @@ import msgspec
 from taskservice.clock import Clock
 from taskservice.domain.decide import Arbiter
 from taskservice.domain.state import State
+from taskservice.domain.watch import Alarm, AlarmKind, Change, WatchBounds
+from taskservice.domain.workers import WorkerInfo
 from taskservice.lease import StepDownReason, Term
 from taskservice.streams.answers import ServerFacts
 from taskservice.streams.ports import Streams
@@ -25,6 +27,8 @@ from taskservice.ticker.windows import Throughput, group_windows
 
 MEMORY_CLOSED = 0.85
 """From this share of Redis' memory on nothing new fires and nothing is dispatched; what is accepted is decided."""
+NOT_COMPARED = "not compared yet"
+"""The clocks, at the begin of a term."""
 RENEW_WINDOWS_MS = 100
 MANY_STREAMS = 500
 """From here on windows are renewed each second only."""
@@ -33,13 +37,14 @@ MANY_STREAMS = 500
 class LeaderSettings(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """`scan_interval_ms`: longest sleep. `page`: inbox entries a read. `worker_ttl_ms`: a beat may stand still so long.
 
-    `survey_ms`: how often workers and streams are looked at.
+    `survey_ms`: how often workers and streams are looked at. `watch`: how long what may last before it is an alarm.
     """
 
     scan_interval_ms: int = 10_000
     page: int = 100
     worker_ttl_ms: int = 15_000
     survey_ms: int = 1_000
+    watch: WatchBounds = WatchBounds()
 
 
 class LostWorker(msgspec.Struct, frozen=True, gc=False):
@@ -47,6 +52,13 @@ class LostWorker(msgspec.Struct, frozen=True, gc=False):
 
     worker: str
     entries: list[tuple[str, str]]
+
+
+class AlarmChange(msgspec.Struct, frozen=True, gc=False):
+    """To be told in the log, as of `now` (ms since the epoch)."""
+
+    change: Change
+    now: int
 
 
 @dataclass(slots=True, kw_only=True)
@@ -74,9 +86,15 @@ class Leadership:
     look_soon: asyncio.Event = field(default_factory=asyncio.Event)
     throughput: Throughput = field(default_factory=Throughput)
     losses: deque[LostWorker] = field(default_factory=deque)
+    alarms: Mapping[AlarmKind, Alarm] = field(default_factory=dict)
+    """What is on now."""
+    alarm_changes: deque[AlarmChange] = field(default_factory=deque)
+    vain_ms: int = 0
+    """How long this process had tried in vain to lead before this term."""
     sight: Sight | None = None
     windows_renewed_at: int = 0
-    clock_trouble: str | None = "not compared yet"
+    clock_trouble: str | None = NOT_COMPARED
+    """Why nothing is decided by the clock."""
     memory_ratio: float = 0.0
     server: ServerFacts | None = None
     """What Redis last said of itself."""
@@ -108,14 +126,18 @@ class Leadership:
         if self.memory_closed:
             self.arbiter.renew_windows(())
             return
-        live = self.sightings.live(now)
-        workers = {
+        workers = self.live_workers(sight)
+        windows = group_windows(workers, sight.streams, lambda worker: self.throughput.prefetch(worker, now))
+        self.arbiter.renew_windows(windows)
+
+    def live_workers(self, sight: Sight) -> dict[str, WorkerInfo]:
+        """Of the workers in `sight` those that may take runs now."""
+        live = self.sightings.live(self.clock.monotonic_ms())
+        return {
             name: worker
             for name, worker in sight.workers.items()
             if name in live or not self.sightings.knows(name)  # the latter came since the last full look
         }
-        windows = group_windows(workers, sight.streams, lambda worker: self.throughput.prefetch(worker, now))
-        self.arbiter.renew_windows(windows)
 
     def refresh_windows(self) -> None:
         """`renew_windows` when reports came and the last one is some time ago: the prefetch follows the pace."""

@@ -41,16 +41,39 @@ class RedisTime:
             return self._clock.now_ms()
         return self._clock.monotonic_ms() + self._best.offset_ms
 
-    def measure(self, sent_at: int, answered_at: int, redis_ms: int) -> None:
-        """Redis said `redis_ms` in an answer to what was sent and answered at these monotonic instants."""
+    def measure(self, sent_at: int, answered_at: int, redis_ms: int) -> int:
+        """Redis said `redis_ms` in an answer to what was sent and answered at these monotonic instants.
+
+        :return: by how many ms its clock was set since it was measured last; 0 = it was not.
+        """
         sample = _Sample(redis_ms - (sent_at + answered_at) // 2, answered_at - sent_at)
-        best = self._best
+        best, stepped_ms = self._best, 0
         if best is not None:
             doubt_ms = (sample.round_trip_ms + best.round_trip_ms) // 2 + STEP_MS
             if abs(sample.offset_ms - best.offset_ms) > doubt_ms:
                 self._samples.clear()
+                stepped_ms = sample.offset_ms - best.offset_ms
         self._samples.append(sample)
         self._best = min(self._samples, key=lambda one: one.round_trip_ms)
+        return stepped_ms
+
+
+class HostClock:
+    """Whether this host's wall clock jumps against its monotonic one."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._offset_ms: int | None = None
+
+    def look(self) -> int:
+        """By how many ms it was set since the last look; 0 = it was not, or by less than is worth a word."""
+        before = self._clock.monotonic_ms()
+        wall = self._clock.now_ms()
+        took_ms = self._clock.monotonic_ms() - before
+        offset_ms = wall - before - took_ms // 2
+        stepped_ms = 0 if self._offset_ms is None else offset_ms - self._offset_ms
+        self._offset_ms = offset_ms
+        return stepped_ms if abs(stepped_ms) > TOLERANCE_MS + took_ms else 0
 
 
 class ClockReadings(msgspec.Struct, frozen=True, kw_only=True, gc=False):

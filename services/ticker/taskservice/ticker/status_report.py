@@ -51,6 +51,7 @@ def status_of(parts: Leadership) -> PartitionStatus:
         streams=parts.stream_entries,
         dispatch_streams=0 if parts.sight is None else len(parts.sight.streams),
         dispatch_pending=parts.dispatch_pending,
+        alarms={alarm.kind: alarm.since for alarm in parts.alarms.values()},
         measures=encode_measures(parts.tally.measures),
         version=parts.identity.version,
         tzdata=parts.identity.tzdata,

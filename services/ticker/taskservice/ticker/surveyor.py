@@ -33,8 +33,13 @@ class Sight(msgspec.Struct, frozen=True, kw_only=True):
     beats: dict[str, int]
     holders: dict[str, list[str]] | None = None
     idlers: dict[str, list[str]] = {}
-    pending: int = 0
-    """Entries that were taken and not ended, over all streams; 0 when consumers were not asked for."""
+    taken: dict[str, int] = {}
+    """Entries that were taken and not ended, by stream; empty when consumers were not asked for."""
+
+    @property
+    def pending(self) -> int:
+        """Entries that were taken and not ended, over all streams."""
+        return sum(self.taken.values())
 
     def gone_consumers(self) -> Mapping[str, list[str]]:
         """Consumers with neither a worker behind them nor anything pending, by stream."""
@@ -59,9 +64,9 @@ async def look(streams: Streams, *, consumers: bool) -> Look:
     registry = (await streams.dispatch.registry()).streams
     holders: dict[str, list[str]] = {}
     idlers: dict[str, list[str]] = {}
-    pending = 0
+    taken: dict[str, int] = {}
     if consumers:
-        missing, pending = await _ask_consumers(streams, list(registry), holders, idlers)
+        missing = await _ask_consumers(streams, list(registry), holders, idlers, taken)
         if missing:
             still = (await streams.dispatch.registry()).streams
             gone = sorted(suffix for suffix in missing if suffix in still)
@@ -84,16 +89,19 @@ async def look(streams: Streams, *, consumers: bool) -> Look:
         beats=beats,
         holders=holders if consumers else None,
         idlers=idlers,
-        pending=pending,
+        taken=taken,
     )
 
 
 async def _ask_consumers(
-    streams: Streams, suffixes: Sequence[str], holders: dict[str, list[str]], idlers: dict[str, list[str]]
-) -> tuple[list[str], int]:
-    """Fill `holders` and `idlers`; return the streams that could not be asked, and how many entries are pending."""
+    streams: Streams,
+    suffixes: Sequence[str],
+    holders: dict[str, list[str]],
+    idlers: dict[str, list[str]],
+    taken: dict[str, int],
+) -> list[str]:
+    """Fill `holders`, `idlers` and `taken`; return the streams that could not be asked."""
     missing: list[str] = []
-    pending = 0
     for begin in range(0, len(suffixes), ASK_AT_ONCE):
         part = suffixes[begin : begin + ASK_AT_ONCE]
         answers = await asyncio.gather(*map(streams.dispatch.consumers, part))
@@ -103,12 +111,12 @@ async def _ask_consumers(
                     missing.append(suffix)
                 case Consumers(found):
                     for consumer in found:
-                        pending += consumer.pending
                         if consumer.pending:
+                            taken[suffix] = taken.get(suffix, 0) + consumer.pending
                             holders.setdefault(consumer.worker, []).append(suffix)
                         else:
                             idlers.setdefault(suffix, []).append(consumer.worker)
-    return missing, pending
+    return missing
 
 
 async def entries_of(streams: Streams, worker: str, suffixes: Sequence[str]) -> list[tuple[str, str]]:

@@ -50,6 +50,7 @@ class TurnFacts(msgspec.Struct, kw_only=True):
     workers_lost: int = 0
     late_results: int = 0
     losses: int = 0
+    alarms: dict[str, int] = {}
 
 
 def facts_of(decisions: Iterable[Decision], state: State) -> TurnFacts:
@@ -150,6 +151,8 @@ def _happened(facts: TurnFacts, event: e.AnyEvent) -> None:
         facts.late_results += 1
     elif isinstance(event, e.LogLossDetected):
         facts.losses += 1
+    elif isinstance(event, e.AlarmRaised):
+        _count(facts.alarms, event.kind)
 
 
 def _count(counts: dict[str, int], key: str) -> None:
@@ -194,6 +197,7 @@ class Tally:
             (measures.ended, facts.ended),
             (measures.attempts, facts.attempts),
             (measures.commands, facts.commands),
+            (measures.alarms, facts.alarms),
         ):
             for key, count in more.items():
                 counts[key] = counts.get(key, 0) + count
