@@ -84,6 +84,7 @@ async def test_a_rejection_is_a_problem_then_and_when_the_command_is_asked_for(s
 
 
 @pytest.mark.parametrize("header", ["key-1", '"key-1"', " key-1 "])
+@pytest.mark.fault("F33", invariants="I5")
 async def test_the_same_key_is_the_same_command(scene: Scene, header: str) -> None:
     first = await scene.call("POST", "/definitions", json=definition(), headers={"Idempotency-Key": "key-1"})
     again = await scene.call("POST", "/definitions", json=definition(), headers={"Idempotency-Key": header})
@@ -93,6 +94,7 @@ async def test_the_same_key_is_the_same_command(scene: Scene, header: str) -> No
     assert len(scene.reads.kept_definitions) == 1
 
 
+@pytest.mark.fault("F33", invariants="I5")
 async def test_the_same_key_with_another_request_is_refused(scene: Scene) -> None:
     made = await scene.create()
     headers = {"Idempotency-Key": "k"}
@@ -127,6 +129,7 @@ async def test_a_rejection_under_a_key_is_the_same_rejection(scene: Scene) -> No
     assert first.json()["commandId"] == again.json()["commandId"]
 
 
+@pytest.mark.fault("F33", invariants="I5")
 async def test_a_lost_answer_of_the_inbox_makes_nothing_twice(scene: Scene) -> None:
     scene.streams.faults.lose_reply("submit")
 
@@ -135,6 +138,7 @@ async def test_a_lost_answer_of_the_inbox_makes_nothing_twice(scene: Scene) -> N
     assert len(scene.reads.kept_definitions) == 1
 
 
+@pytest.mark.fault("F33", invariants="I5")
 async def test_an_inbox_that_never_answers_is_told_with_the_command(scene: Scene) -> None:
     scene.streams.faults.lose_reply("submit", times=3)
 

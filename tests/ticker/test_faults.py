@@ -119,6 +119,7 @@ async def _take_over_by_force(house: House, streams: object, epoch: int) -> None
     server.set_string(Keys(0).lock, held, 60_000)
 
 
+@pytest.mark.fault("F37", invariants="I11 I12")
 async def test_a_silent_worker_is_lost_and_its_run_is_tried_again_elsewhere(house: House) -> None:
     house.start("first")
     await house.create("d1", never())
@@ -213,6 +214,7 @@ async def test_short_memory_stops_what_is_new_and_nothing_else(house: House) -> 
     assert fires == list(range(fires[0], fires[0] + 100 * len(fires), 100))
 
 
+@pytest.mark.fault("F23", invariants="I4 I11 I12")
 async def test_a_lost_group_is_recovered_and_open_runs_are_tried_again(house: House) -> None:
     first = house.start("first")
     await house.create("d1", never())

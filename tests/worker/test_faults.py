@@ -56,6 +56,7 @@ def calls() -> Calls:
     return Calls()
 
 
+@pytest.mark.fault("F35", invariants="I11 I12 I14")
 async def test_a_read_whose_answer_is_lost_is_found_again_and_called_once(
     stage: Stage, leader: Leader, calls: Calls
 ) -> None:
@@ -74,6 +75,7 @@ async def test_a_read_whose_answer_is_lost_is_found_again_and_called_once(
     assert len(calls.names) == len(set(calls.names)) == 21
 
 
+@pytest.mark.fault("F35", invariants="I11 I14")
 async def test_an_entry_that_was_delivered_in_silence_is_noticed_by_the_beats(
     stage: Stage, leader: Leader, calls: Calls
 ) -> None:
@@ -114,6 +116,7 @@ async def test_a_lost_answer_to_finish_is_settled_by_sending_it_again(
 
 
 @pytest.mark.parametrize("connect", ["memory"], indirect=True)
+@pytest.mark.fault("F37", invariants="I12 I14")
 async def test_redis_away_for_longer_than_the_trust_costs_no_run(stage: Stage, leader: Leader, calls: Calls) -> None:
     scene = await stage(*declared(calls.handlers), ttl_ms=600)
     assert isinstance(scene.streams, MemoryStreams)
@@ -133,6 +136,7 @@ async def test_redis_away_for_longer_than_the_trust_costs_no_run(stage: Stage, l
     assert scene.metrics.lives == 1
 
 
+@pytest.mark.fault("F23", invariants="I11")
 async def test_a_stream_without_group_is_left_out_and_the_others_go_on(
     stage: Stage, leader: Leader, calls: Calls
 ) -> None:
@@ -209,6 +213,7 @@ async def test_sigterm_lets_handlers_end_within_the_grace(stage: Stage, leader: 
     assert isinstance(await leader.end_of(entry), Succeeded)
 
 
+@pytest.mark.fault("F37", invariants="I12 I13")
 async def test_a_worker_declared_lost_cancels_and_comes_back_under_a_new_id(
     stage: Stage, leader: Leader, calls: Calls
 ) -> None:
@@ -283,6 +288,7 @@ async def test_a_pending_entry_without_body_is_handed_back_and_forgotten(
     assert [one.pending for one in found.consumers] == [0]
 
 
+@pytest.mark.fault("F38", invariants="I12")
 async def test_another_workers_report_is_not_taken(stage: Stage, leader: Leader, calls: Calls) -> None:
     await stage(*declared(calls.handlers))
     suffix = await leader.add_stream("held")

@@ -119,6 +119,7 @@ ENDED_BY_ITSELF = [
 
 
 @pytest.mark.parametrize(("handler", "params", "error_type", "words"), ENDED_BY_ITSELF)
+@pytest.mark.fault("F50", invariants="I11 I12")
 async def test_a_crash_is_the_failure_of_the_attempt_alone(
     run: Run, scene: Scene, handler: str, params: dict[str, object], error_type: str, words: str
 ) -> None:

@@ -147,6 +147,7 @@ def test_a_disabled_definition_has_no_due_instants_and_fires_strictly_later_afte
     assert sorted(world.ledger()) == [T0 + 10_000, T0 + 50_000]
 
 
+@pytest.mark.fault("F45", invariants="I7 I9")
 def test_an_update_that_leaves_the_schedule_alone_moves_no_instant() -> None:
     world = World()
     world.create(overlap_policy="ALLOW")
@@ -168,6 +169,7 @@ def test_an_update_of_the_interval_starts_a_new_grid_at_the_change() -> None:
     assert sorted(world.ledger()) == [T0 + 10_000, T0 + 19_000, T0 + 23_000]
 
 
+@pytest.mark.fault("F45", invariants="I7 I9")
 def test_an_instant_before_the_edit_is_decided_under_the_old_version_however_late_the_leader_is() -> None:
     world = World()
     world.create(overlap_policy="ALLOW")

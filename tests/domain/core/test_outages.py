@@ -98,6 +98,7 @@ def test_a_lost_workers_run_is_lost_and_run_again() -> None:
 
 
 @pytest.mark.parametrize(("policy", "losses", "expected"), [("FAIL", 3, 1), ("RETRY", 2, 3), ("RETRY", 0, 1)])
+@pytest.mark.fault("F50", invariants="I12 I14")
 def test_how_often_a_lost_run_is_tried(policy: str, losses: int, expected: int) -> None:
     world = World()
     world.create(enabled=False, on_worker_loss=policy, max_worker_losses=losses)
@@ -154,6 +155,7 @@ def test_what_was_returned_is_dispatched_again_as_the_same_attempt() -> None:
     assert again.entry_id != entry.entry_id
 
 
+@pytest.mark.fault("F34", invariants="I12 I13")
 def test_a_report_about_an_entry_that_is_gone_changes_nothing() -> None:
     world = World()
     world.create(enabled=False)
@@ -210,6 +212,7 @@ def test_after_a_loss_open_attempts_are_lost_once_and_recovery_ends() -> None:
     assert not world.state.recovering
 
 
+@pytest.mark.fault("F46", invariants="I10 I11")
 def test_delete_cancels_what_waits_and_lets_what_runs_finish() -> None:
     world = World(slots=1)
     world.create(enabled=False)
@@ -224,6 +227,7 @@ def test_delete_cancels_what_waits_and_lets_what_runs_finish() -> None:
     assert "d1" not in world.state.definitions
 
 
+@pytest.mark.fault("F46", invariants="I10 I11")
 def test_delete_with_cancel_running_cancels_what_runs_too() -> None:
     world = World()
     world.create(enabled=False)

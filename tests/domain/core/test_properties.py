@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.domain.core.world import ACTOR, SECOND, TENANT, World, fold, spec
@@ -147,6 +148,7 @@ def test_every_due_instant_has_exactly_one_decision(history: list[tuple[Action, 
 
 @settings(max_examples=100, deadline=None)
 @given(histories, firsts)
+@pytest.mark.fault("F34", invariants="I4 I19")
 def test_the_state_is_the_fold_of_the_log_and_a_redelivery_changes_nothing(
     history: list[tuple[Action, int]],
     first: list[Any],
@@ -162,6 +164,7 @@ def test_the_state_is_the_fold_of_the_log_and_a_redelivery_changes_nothing(
 
 @settings(max_examples=100, deadline=None)
 @given(histories, firsts)
+@pytest.mark.fault("F48", invariants="I10 I12")
 def test_terminal_is_final_and_attempts_are_numbered_without_gaps(
     history: list[tuple[Action, int]],
     first: list[Any],

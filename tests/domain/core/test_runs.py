@@ -203,6 +203,7 @@ def test_cancel_of_an_entry_that_nobody_took_takes_it_out() -> None:
     assert statuses(world) == {"CANCELLED": 1}
 
 
+@pytest.mark.fault("F47", invariants="I16")
 def test_cancel_of_a_running_one_signals_its_worker_and_a_success_that_precedes_wins() -> None:
     world = World()
     world.create(enabled=False)
@@ -226,6 +227,7 @@ def test_cancel_of_a_running_one_signals_its_worker_and_a_success_that_precedes_
         lambda at, p: r.Interrupted(p, at - 5, at),
     ],
 )
+@pytest.mark.fault("F47", invariants="I16")
 def test_any_other_end_after_a_cancel_is_cancelled(end: Any) -> None:
     world = World()
     world.create(enabled=False, max_retries=3)
@@ -238,6 +240,7 @@ def test_any_other_end_after_a_cancel_is_cancelled(end: Any) -> None:
     assert statuses(world) == {"CANCELLED": 1}
 
 
+@pytest.mark.fault("F47", invariants="I11 I16")
 def test_a_cancelled_run_without_report_is_taken_back_after_its_grace() -> None:
     world = World()
     world.create(enabled=False, cancel_grace_ms=2_000)
@@ -252,6 +255,7 @@ def test_a_cancelled_run_without_report_is_taken_back_after_its_grace() -> None:
     assert statuses(world) == {"CANCELLED": 1}
 
 
+@pytest.mark.fault("F47", invariants="I16")
 def test_cancelling_again_is_accepted_and_cancelling_what_ended_by_itself_is_a_conflict() -> None:
     world = World()
     world.create(enabled=False)
@@ -332,6 +336,7 @@ def test_the_leader_ends_a_run_whose_worker_forgot_the_timeout() -> None:
     assert (ended.final, ended.started_at) == (True, T0)
 
 
+@pytest.mark.fault("F48", invariants="I10 I12")
 def test_a_failed_run_is_retried_by_hand_and_its_attempts_number_on() -> None:
     world = World()
     world.create(enabled=False)
@@ -367,6 +372,7 @@ def test_a_run_that_was_forgotten_is_retried_from_the_row_and_refused_if_the_row
     assert isinstance(taken, e.InstanceRetried)
 
 
+@pytest.mark.fault("F48", invariants="I10")
 def test_what_succeeded_or_still_runs_is_not_retried() -> None:
     world = World()
     world.create(enabled=False)

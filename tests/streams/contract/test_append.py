@@ -259,6 +259,7 @@ async def test_a_stream_that_holds_something_is_kept_and_named(world: World, *, 
     assert (await world.streams.dispatch.registry()).streams == {QUEUE: INFO}
 
 
+@pytest.mark.fault("F39", invariants="I11")
 async def test_a_lost_worker_is_forgotten_once_nothing_is_pending_to_it(world: World) -> None:
     last = await stream_with_order(world)
     await world.streams.beats.beat(join("w1"))

@@ -80,6 +80,7 @@ async def test_a_beat_counts_what_is_pending_to_this_worker(world: World) -> Non
     assert (await world.streams.beats.workers())["w1"] == b'{"beat":2}'
 
 
+@pytest.mark.fault("F38", invariants="I12")
 async def test_whoever_was_declared_lost_stays_lost(world: World) -> None:
     last = await one_stream(world)
     await world.streams.beats.beat(join("w1"))
@@ -207,6 +208,7 @@ async def test_a_blocked_take_answers_when_something_comes(world: World) -> None
     assert "1-4" in repr(taken)
 
 
+@pytest.mark.fault("F23", invariants="I11")
 async def test_a_blocked_take_learns_that_a_stream_is_gone(world: World) -> None:
     last = await one_stream(world)
     await world.other.dispatch.take("w1", [QUEUE], 10)

@@ -107,6 +107,7 @@ async def test_started_keeps_the_entry(world: World, last: str) -> None:
     assert await world.streams.dispatch.length(QUEUE) == 3
 
 
+@pytest.mark.fault("F34", invariants="I12")
 async def test_what_is_not_pending_is_not_the_workers(world: World, last: str) -> None:
     await take(world, "w1", 1)
     before = world.snapshot()
@@ -119,12 +120,14 @@ async def test_what_is_not_pending_is_not_the_workers(world: World, last: str) -
     assert world.snapshot() == before
 
 
+@pytest.mark.fault("F38", invariants="I12")
 async def test_nobody_else_can_say_started(world: World, last: str) -> None:
     await take(world, "w1", 1)
 
     assert await world.other.dispatch.finish("w2", [started("1-2")]) == Finished((False,))
 
 
+@pytest.mark.fault("F34", invariants="I12")
 async def test_one_entry_ends_once_in_one_call(world: World, last: str) -> None:
     await take(world, "w1", 1)
 
@@ -217,6 +220,7 @@ async def test_nobody_is_told_without_a_signal(world: World, last: str) -> None:
     assert await signals(world) == []
 
 
+@pytest.mark.fault("F37", invariants="I12")
 async def test_r5_a_revoked_entry_is_nobodys_any_more(world: World, last: str) -> None:
     """XDEL alone would leave a ghost pending, and `started` would believe it."""
     await take(world, "w1", 1)
@@ -227,6 +231,7 @@ async def test_r5_a_revoked_entry_is_nobodys_any_more(world: World, last: str) -
 
 
 @pytest.mark.parametrize("mode", ["waiting", "cancel", "any"])
+@pytest.mark.fault("F47", invariants="I16")
 async def test_r7_a_finish_that_came_first_wins(world: World, last: str, mode: RevocationMode) -> None:
     await take(world, "w1", 1)
     await world.other.dispatch.finish("w1", [ended("1-2")])
@@ -237,6 +242,7 @@ async def test_r7_a_finish_that_came_first_wins(world: World, last: str, mode: R
     assert await signals(world) == []
 
 
+@pytest.mark.fault("F47", invariants="I16")
 async def test_r6_a_cancel_after_delivery_is_decided_by_the_workers_report(world: World, last: str) -> None:
     await take(world, "w1", 1)
     await world.other.dispatch.finish("w1", [started("1-2")])
@@ -301,6 +307,7 @@ async def test_count_holds_for_each_stream(world: World, last: str) -> None:
     assert taken == Taken((Delivery(QUEUE, "1-2", b"order"), Delivery(OTHER_QUEUE, "1-5", b"x")))
 
 
+@pytest.mark.fault("F35", invariants="I11")
 async def test_r4_a_delivery_whose_answer_was_lost_is_found_among_the_own_pending(world: World, last: str) -> None:
     await take(world, "w1", 2)  # pretend that nobody saw this answer
 
@@ -312,6 +319,7 @@ async def test_r4_a_delivery_whose_answer_was_lost_is_found_among_the_own_pendin
     assert rest == Taken((Delivery(QUEUE, "1-4", b"order"),))
 
 
+@pytest.mark.fault("F25", invariants="I11")
 async def test_a_pending_entry_whose_body_is_gone_has_no_payload(world: World, last: str) -> None:
     await take(world, "w1", 1)
     world.drop_entry(KEYS.dispatch(QUEUE), "1-2")
@@ -332,6 +340,7 @@ async def test_r9_the_leader_learns_what_a_dead_worker_took(world: World, last: 
 
 
 @pytest.mark.parametrize("damage", ["no stream", "no group"])
+@pytest.mark.fault("F23", invariants="I11")
 async def test_a_read_of_a_missing_group_names_it_and_takes_nothing(world: World, last: str, damage: str) -> None:
     if damage == "no stream":
         world.drop_key(KEYS.dispatch(OTHER_QUEUE))

@@ -141,6 +141,7 @@ async def two_streams(world: World) -> str:
 
 
 @pytest.mark.parametrize("damage", ["none", "no stream", "no group"])
+@pytest.mark.fault("F23", invariants="I4 I11")
 async def test_regroup_makes_every_registered_stream_anew(world: World, damage: str) -> None:
     last = await two_streams(world)
     if damage == "no stream":

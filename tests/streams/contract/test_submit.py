@@ -33,6 +33,7 @@ async def test_a_command_is_the_next_entry_of_the_inbox(world: World) -> None:
     assert await world.streams.inbox.last_id() == entries[-1].id
 
 
+@pytest.mark.fault("F33", invariants="I5")
 async def test_the_same_request_under_one_key_is_taken_once(world: World) -> None:
     await world.streams.inbox.submit(command("c1", client_key="k"))
     before = world.snapshot()
@@ -41,6 +42,7 @@ async def test_the_same_request_under_one_key_is_taken_once(world: World) -> Non
     assert world.snapshot() == before
 
 
+@pytest.mark.fault("F33", invariants="I5")
 async def test_another_body_under_the_same_key_is_refused(world: World) -> None:
     await world.streams.inbox.submit(command("c1", client_key="k", body_sha="aa"))
     before = world.snapshot()
@@ -64,6 +66,7 @@ async def test_a_key_that_reads_like_a_commands_id_is_not_that_command(world: Wo
 
 
 @pytest.mark.parametrize("client_key", [None, "k"])
+@pytest.mark.fault("F33", invariants="I5")
 async def test_a_submission_whose_answer_was_lost_is_resent_without_harm(world: World, client_key: str | None) -> None:
     submission = command("c1", client_key=client_key)
     world.lose_reply("submit")
