@@ -12,9 +12,11 @@ import httpx
 import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 from tests.faults.harness.handlers import LEDGER_VARIABLE, LedgerLine
-from tests.faults.harness.modes import Pass
+from tests.faults.harness.modes import Delay, Mode, Pass
 from tests.faults.harness.processes import ServiceProcess
 from tests.faults.harness.proxy import Proxy
+from tests.faults.harness.records import Records
+from tests.faults.harness.watching import Watcher
 
 from taskservice.domain.commands import Role
 from taskservice.localstack.ports import LOOPBACK
@@ -22,6 +24,7 @@ from taskservice.storage.database import open_database
 from taskservice.storage.keys import create_key
 from taskservice.storage.migrate import migrate
 from taskservice.storage.tenants import create_tenant
+from taskservice.testing.checkers.evidence import FaultKind
 from taskservice.testing.running_stack import PREFIX
 from taskservice.testing.waiting import wait_until_blocking
 
@@ -31,6 +34,15 @@ CLIENT_TIMEOUT_S: Final = 15.0
 PROBE_TIMEOUT_S: Final = 2.0
 LEADER_TIMEOUT_S: Final = 60.0
 NUMBER_AT_END: Final = re.compile(r"-\d+$")
+
+LOSSES: Final[Mapping[str, FaultKind]] = {
+    "ticker": "standby_gone",
+    "worker": "worker_gone",
+    "projector": "projector_gone",
+    "api": "api_gone",
+}
+AWAY: Final[tuple[FaultKind, ...]] = ("leader_killed", "leader_stopped", *LOSSES.values())
+"""What is over once the process is ready again."""
 
 Server = Literal["redis", "mysql"]
 KeyName = Literal["admin", "viewer", "operator", "other_admin"]
@@ -89,6 +101,8 @@ class Cluster:
         self.ledgers = folder / "ledgers"
         self.ledgers.mkdir()
         self._env = dict(env or {})
+        self.records = Records()
+        self._watcher = Watcher(redis_url, mysql_url, self.records)
         self._links: dict[tuple[str, Server], Proxy] = {}
         self.processes: dict[str, ServiceProcess] = {}
         for role, count in (("ticker", tickers), ("api", apis), ("projector", projectors), ("worker", workers)):
@@ -101,8 +115,9 @@ class Cluster:
         :param name: `<role>-<number>`. :param command: None = as all of this role are started.
         """
         role = NUMBER_AT_END.sub("", name)
-        for server, url in (("redis", self.redis_url), ("mysql", self.mysql_url)):
-            self._links[name, server] = Proxy(url)  # type: ignore[index] # the two literals
+        servers: tuple[tuple[Server, str], ...] = (("redis", self.redis_url), ("mysql", self.mysql_url))
+        for server, url in servers:
+            self._links[name, server] = self._proxy(name, server, url)
         arguments = (role, "--import", HANDLERS) if role == "worker" else (role,)
         process = ServiceProcess(name=name, command=command or arguments, env={}, folder=self.folder)
         process.env = {**self._settings(name, process.port), **self._env, **(env or {})}
@@ -121,19 +136,29 @@ class Cluster:
 
     def kill(self, name: str) -> None:
         """SIGKILL, and wait until it is gone."""
+        kind = self._loss_of(name, "leader_killed")
+        self.records.faults.begin(kind, name)
         self.processes[name].kill()
+        self._gone(name, kind)
 
     def terminate(self, name: str) -> int:
         """SIGTERM, and wait until it is gone; its exit status."""
-        return self.processes[name].terminate()
+        kind = self._loss_of(name, "leader_stopped")
+        self.records.faults.begin(kind, name)
+        status = self.processes[name].terminate()
+        self._gone(name, kind)
+        return status
 
     def freeze(self, name: str) -> None:
         """SIGSTOP."""
+        self.records.faults.begin(self._loss_of(name, "leader_frozen"), name)
         self.processes[name].freeze()
 
     def thaw(self, name: str) -> None:
         """SIGCONT."""
-        self.processes[name].thaw()
+        if self.processes[name].is_frozen:
+            self.processes[name].thaw()
+            self.records.faults.end(name)
 
     def is_running(self, name: str) -> bool:
         """Whether the process is there, frozen or not."""
@@ -146,6 +171,8 @@ class Cluster:
         """
         for name in names or tuple(self.processes):
             self.processes[name].wait_ready(timeout_s)
+            for healed in self.names("ticker") if name in self.names("ticker") else [name]:
+                self.records.faults.end(healed, *(AWAY if healed == name else ("leader_killed", "leader_stopped")))
 
     def link(self, name: str, server: Server) -> Proxy:
         """What is between that process and that server."""
@@ -160,7 +187,7 @@ class Cluster:
         for proxy in self._links.values():
             proxy.set(Pass())
         for name, process in self.processes.items():
-            process.thaw()
+            self.thaw(name)
             if not process.is_running:
                 self.start(name)
         self.wait_ready()
@@ -242,6 +269,7 @@ class Cluster:
 
     def close(self) -> None:
         """Kill what runs, end the proxies."""
+        self._watcher.end()
         for process in self.processes.values():
             process.kill()
         for proxy in self._links.values():
@@ -250,6 +278,7 @@ class Cluster:
     def __enter__(self) -> Self:
         try:
             asyncio.run(self._furnish())
+            self._watcher.begin()
             for name in self.processes:
                 self.start(name)
             self.wait_ready()
@@ -262,6 +291,42 @@ class Cluster:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _proxy(self, name: str, server: Server, url: str) -> Proxy:
+        """A proxy that tells the records what is done to it."""
+        faults, target = self.records.faults, f"{name}>{server}"
+
+        def tell(mode: Mode) -> None:
+            if isinstance(mode, Pass):
+                faults.end(target)
+            else:
+                faults.begin(self._loss_of_link(name, server, mode), target)
+
+        def tell_cut(begins: bool) -> None:
+            if begins:
+                faults.begin(self._loss_of_link(name, server, None), f"{target}!")
+            else:
+                faults.end(f"{target}!")
+
+        return Proxy(url, tell=tell, tell_cut=tell_cut)
+
+    def _loss_of(self, name: str, of_leader: FaultKind) -> FaultKind:
+        """What it is to lose that process. Who might be about to lead counts as the leader."""
+        role = NUMBER_AT_END.sub("", name)
+        if role == "ticker" and self.leader() in {name, None}:
+            return of_leader
+        return LOSSES[role]
+
+    def _loss_of_link(self, name: str, server: Server, mode: Mode | None) -> FaultKind:
+        if isinstance(mode, Delay) and server == "redis":
+            return "redis_slow"
+        return self._loss_of(name, "leader_cut_off" if server == "redis" else "leader_without_mysql")
+
+    def _gone(self, name: str, kind: FaultKind) -> None:
+        """A dead leader hurts until it is gone, if another one can lead."""
+        others = [self.processes[other] for other in self.names("ticker") if other != name]
+        if kind in {"leader_killed", "leader_stopped"} and any(one.is_running and not one.is_frozen for one in others):
+            self.records.faults.end(name, kind)
 
     def _settings(self, name: str, port: int) -> dict[str, str]:
         return {

@@ -10,7 +10,7 @@ import random
 import socket
 import time
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -27,7 +27,7 @@ class LedgerLine(msgspec.Struct, frozen=True, kw_only=True):
     """One effect.
 
     :ivar worker: the worker's id without its last part, which handlers are not told: `<host>-<pid>`.
-    :ivar what: `start` or `end`; an end stands also before a failure.
+    :ivar what: `start` or `end`; an end stands also before a failure. :ivar how: of an end, how it will be told.
     :ivar monotonic_ms: by the machine's clock since boot: comparable over all processes.
     :ivar canary: the secret word of the tenant whose parameters came here.
     """
@@ -36,13 +36,26 @@ class LedgerLine(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int
     tenant: str
     worker: str
-    what: str
+    what: Literal["start", "end"]
+    how: Literal["", "Succeeded", "Failed"]
     monotonic_ms: int
     at_ms: int
     canary: str
 
 
-def note(ctx: TaskContext, what: str, canary: str) -> None:
+def begun(ctx: TaskContext, canary: str) -> None:
+    """Write that the handler was called."""
+    _note(ctx, canary, "start", "")
+
+
+def ended(ctx: TaskContext, canary: str, how: Literal["Succeeded", "Failed"] = "Succeeded") -> None:
+    """Write that it is through, right before it is."""
+    _note(ctx, canary, "end", how)
+
+
+def _note(
+    ctx: TaskContext, canary: str, what: Literal["start", "end"], how: Literal["", "Succeeded", "Failed"]
+) -> None:
     """Append a line: one write, so lines of several threads never mix."""
     line = LedgerLine(
         instance=ctx.instance_id,
@@ -50,6 +63,7 @@ def note(ctx: TaskContext, what: str, canary: str) -> None:
         tenant=ctx.tenant_id,
         worker=worker_id(socket.gethostname(), os.getpid(), "").removesuffix("-"),
         what=what,
+        how=how,
         monotonic_ms=time.monotonic_ns() // 1_000_000,
         at_ms=_clock.now_ms(),
         canary=canary,
@@ -65,38 +79,39 @@ def note(ctx: TaskContext, what: str, canary: str) -> None:
 @task("faults.fast")
 async def fast(ctx: TaskContext, canary: str = "") -> None:
     """End at once."""
-    note(ctx, "start", canary)
-    note(ctx, "end", canary)
+    begun(ctx, canary)
+    ended(ctx, canary)
 
 
 @task("faults.thread")
 def in_a_thread(ctx: TaskContext, canary: str = "") -> None:
     """End at once, in a thread."""
-    note(ctx, "start", canary)
-    note(ctx, "end", canary)
+    begun(ctx, canary)
+    ended(ctx, canary)
 
 
 @task("faults.slow")
 async def slow(ctx: TaskContext, canary: str = "", seconds: float = 1.0) -> None:
     """Take `seconds`; a cancelled one leaves no end."""
-    note(ctx, "start", canary)
+    begun(ctx, canary)
     ctx.log.info(canary)
     await asyncio.sleep(seconds)
-    note(ctx, "end", canary)
+    ended(ctx, canary)
 
 
 @task("faults.random")
 async def of_random_length(ctx: TaskContext, canary: str = "", longest_s: float = 0.6) -> None:
     """Take anything up to `longest_s`."""
-    note(ctx, "start", canary)
+    begun(ctx, canary)
     await asyncio.sleep(random.random() * longest_s)
-    note(ctx, "end", canary)
+    ended(ctx, canary)
 
 
 @task("faults.failing")
 async def failing(ctx: TaskContext, canary: str = "", until_attempt: int = 1_000) -> None:
     """Fail, up to and without attempt `until_attempt`."""
-    note(ctx, "start", canary)
-    note(ctx, "end", canary)
-    if ctx.attempt < until_attempt:
+    begun(ctx, canary)
+    fails = ctx.attempt < until_attempt
+    ended(ctx, canary, "Failed" if fails else "Succeeded")
+    if fails:
         raise RuntimeError(f"attempt {ctx.attempt} fails as it was told to")

@@ -30,9 +30,15 @@ T = TypeVar("T")
 class _Swallowing:
     """An order to swallow the reply of one request, and to cut its connection then."""
 
-    def __init__(self, predicate: Predicate) -> None:
+    def __init__(self, predicate: Predicate, tell: Callable[[], None]) -> None:
         self.predicate = predicate
         self.done = threading.Event()
+        self._tell = tell
+
+    def happened(self) -> None:
+        """The server has answered, and nobody heard it."""
+        self._tell()
+        self.done.set()
 
 
 class _Link:
@@ -104,7 +110,7 @@ class _Link:
                 await self._proxy.open_for_traffic()
                 if self._swallowing is not None:
                     self.cut()
-                    self._swallowing.done.set()
+                    self._swallowing.happened()
                     return
                 if isinstance(self._proxy.mode, Half):
                     self.missed_a_reply = True
@@ -118,15 +124,25 @@ class Proxy:
 
     All methods may be called from any thread; they return when the proxy has done it.
 
+    :param tell: is called with each mode before it begins, with `Pass` after it has begun, in whatever thread.
+    :param tell_cut: is called when connections are about to be cut (True) and have been (False), outside of modes.
     :ivar port: where it listens, for as long as it lives.
     :ivar connections: how many it has taken since it was made.
     """
 
-    def __init__(self, target_url: str) -> None:
+    def __init__(
+        self,
+        target_url: str,
+        *,
+        tell: Callable[[Mode], None] = lambda _: None,
+        tell_cut: Callable[[bool], None] = lambda _: None,
+    ) -> None:
         target = urlsplit(target_url)
         self.target = (target.hostname or LOOPBACK, target.port or DEFAULT_PORTS[target.scheme])
         self.port = any_free()
         self.connections = 0
+        self._tell = tell
+        self._tell_cut = tell_cut
         self._mode: Mode = Pass()
         self._links: dict[_Link, asyncio.Task[None]] = {}
         self._swallowings: list[_Swallowing] = []
@@ -155,7 +171,11 @@ class Proxy:
 
     def set(self, mode: Mode) -> None:
         """From now on do that, to open connections as well."""
+        if not isinstance(mode, Pass):
+            self._tell(mode)
         self._call(lambda: self._set(mode))
+        if isinstance(mode, Pass):
+            self._tell(mode)
 
     def half_once(self, predicate: Predicate) -> threading.Event:
         """Let the next request that satisfies `predicate` arrive, swallow its reply, cut its connection.
@@ -163,13 +183,16 @@ class Proxy:
         :param predicate: sees the bytes of a request as they come, up to 64 KiB at a time.
         :returns: an event that is set when that has happened: the server has done it then.
         """
-        swallowing = _Swallowing(predicate)
+        self._tell_cut(True)
+        swallowing = _Swallowing(predicate, lambda: self._tell_cut(False))
         self._call(lambda: self._swallowings.append(swallowing))
         return swallowing.done
 
     def cut(self) -> None:
         """Reset all open connections; new ones pass as the mode says."""
+        self._tell_cut(True)
         self._call(lambda: self._cut(list(self._links)))
+        self._tell_cut(False)
 
     def close(self) -> None:
         """Reset all connections, listen no more, end the thread."""
