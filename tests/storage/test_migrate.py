@@ -1,9 +1,12 @@
 import asyncio
+from importlib import resources
 
 import pytest
 
-from taskservice.storage.database import open_database
+from taskservice.storage.database import Database, open_database
+from taskservice.storage.errors import Unavailable
 from taskservice.storage.migrate import MigrationError, migrate, migrations
+from taskservice.testing.waiting import wait_until
 
 TABLES = {
     "api_keys",
@@ -103,3 +106,49 @@ async def test_a_file_that_was_interrupted_is_run_again(mysql_url: str) -> None:
     await pool.close()
 
     assert await migrate(mysql_url) == [migrations()[2].name]
+
+
+@pytest.mark.fault("F32", invariants="I24")
+async def test_a_migrator_whose_session_is_killed_ends_and_the_next_one_goes_on(mysql_url: str) -> None:
+    await migrate(mysql_url)
+    pool = open_database(mysql_url)
+    blocker = await pool.connect()
+    await blocker.execute("DELETE FROM schema_migrations WHERE number = 6")
+    await blocker.execute("LOCK TABLES schema_migrations WRITE")  # whoever has the migrators' lock waits here
+    first = asyncio.ensure_future(migrate(mysql_url))
+    holder = await wait_until(lambda: migrating(pool), "one migrator has the lock", timeout_s=60)
+    second = asyncio.ensure_future(migrate(mysql_url))
+    await wait_until(lambda: waiting_for_the_lock(pool), "the other one waits for it", timeout_s=60)
+
+    async with pool.acquire() as connection:
+        await connection.execute(f"KILL {holder}")
+
+    with pytest.raises(Unavailable):
+        await first
+    heir = await wait_until(lambda: migrating(pool), "the other one has the lock", timeout_s=60)
+    assert heir != holder
+    blocker.close()
+    assert await second == [migrations()[5].name]
+    await pool.close()
+
+
+async def migrating(pool: Database) -> int:
+    """Id of the session that has the migrators' lock; 0 = none."""
+    rows = await pool.fetch("SELECT COALESCE(IS_USED_LOCK(CONCAT('taskservice_migrate:', LEFT(DATABASE(), 40))), 0)")
+    return int(rows[0][0])
+
+
+async def waiting_for_the_lock(pool: Database) -> int:
+    rows = await pool.fetch(
+        "SELECT COUNT(*) FROM information_schema.processlist WHERE db = DATABASE() AND info LIKE '%GET_LOCK(%'"
+        " AND id <> CONNECTION_ID()"
+    )
+    return int(rows[0][0])
+
+
+def test_locks_that_end_with_a_session_are_for_migrators_alone() -> None:
+    statements = resources.files("taskservice.storage").joinpath("sql")
+
+    users = [file.name for file in statements.iterdir() if "GET_LOCK" in file.read_text(encoding="utf-8")]
+
+    assert users == ["lock_migrations.sql"]
