@@ -12,8 +12,9 @@ from taskservice.domain.event_codec import encode_event
 from taskservice.domain.state import State
 from taskservice.projector.batching import Batching
 from taskservice.projector.metrics import ProjectorMetrics
+from taskservice.projector.trimming import EVERY_MS, MARGIN, Trimming
 from taskservice.projector.window import MAX_EVENTS
-from taskservice.projector.writing import TRIM_EVERY_MS, TRIM_MARGIN, Writing, Written
+from taskservice.projector.writing import Writing, Written
 from taskservice.storage.database import Database
 from taskservice.storage.projection import ProjectionWriter, mark_of
 from taskservice.storage.rows import CheckpointRow
@@ -38,12 +39,13 @@ async def test_what_is_archived_leaves_the_log_but_for_a_margin(
     batching = Batching(state, mark_of(CheckpointRow(partition=0)), clock, lambda *_: None)
     writer = ProjectionWriter(database, 0)
     await writer.prepare()
-    writing = Writing(writer, streams, state, ProjectorMetrics(clock), clock)
+    trimming = Trimming(streams, state, clock, mark_of(CheckpointRow(partition=0)))
+    writing = Writing(writer, streams, state, ProjectorMetrics(clock), trimming)
     lengths = []
     for start in range(0, len(entries), 2_500):
         for entry in entries[start : start + 2_500]:
             batching.take(entry)
-        clock.advance(TRIM_EVERY_MS)
+        clock.advance(EVERY_MS)
         assert await writing.write(batching.cut()) == Written()
         oldest = await streams.log.first()
         assert oldest is not None
@@ -51,7 +53,7 @@ async def test_what_is_archived_leaves_the_log_but_for_a_margin(
     writer.close()
 
     assert lengths[:4] == [1, 1, 1, 1]
-    assert TRIM_MARGIN <= len(entries) - lengths[-1] <= TRIM_MARGIN + 2_500 + 500  # Redis drops whole blocks
+    assert MARGIN <= len(entries) - lengths[-1] <= MARGIN + 2_500 + 500  # Redis drops whole blocks
     head = await streams.log.head()
     assert head is not None
     assert head.position == len(entries)
@@ -67,7 +69,8 @@ async def test_the_log_is_not_trimmed_more_often_than_it_is_worth(
     batching = Batching(state, mark_of(CheckpointRow(partition=0)), clock, lambda *_: None)
     writer = ProjectionWriter(database, 0)
     await writer.prepare()
-    writing = Writing(writer, streams, state, ProjectorMetrics(clock), clock)
+    trimming = Trimming(streams, state, clock, mark_of(CheckpointRow(partition=0)))
+    writing = Writing(writer, streams, state, ProjectorMetrics(clock), trimming)
     for start in range(0, len(entries), MAX_EVENTS):
         for entry in entries[start : start + MAX_EVENTS]:
             batching.take(entry)

@@ -71,3 +71,21 @@ def test_gone_consumers_go_unless_their_stream_goes() -> None:
     upkeep.registry_read([A])  # it was made anew
     upkeep.gone_consumers({A: ["w1"]})
     assert upkeep.to_append(batch()).removed_consumers == (RemovedConsumer(A, "w1"),)
+
+
+def test_an_inbox_that_no_append_trims_is_trimmed_by_itself_once() -> None:
+    """A flood is decided within a second, and then nobody asks for anything: what it left must go all the same."""
+    clock = ManualClock()
+    upkeep = Upkeep(clock)
+    clock.advance(5_000)
+    assert upkeep.trim_while_idle() is None  # nothing is confirmed yet
+    upkeep.confirmed_cursor = "5-0"
+    assert upkeep.to_append(batch()).trim_inbox_to == "5-0"
+    clock.advance(5_000)
+    assert upkeep.trim_while_idle() is None  # that append did it
+    upkeep.confirmed_cursor = "6-0/3"
+    assert upkeep.trim_while_idle() == "6-0/3"
+    clock.advance(5_000)
+    assert upkeep.trim_while_idle() is None
+    upkeep.confirmed_cursor = "7-0"
+    assert upkeep.to_append(batch()).trim_inbox_to == "7-0"

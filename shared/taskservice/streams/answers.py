@@ -300,7 +300,13 @@ class LinesAdded(msgspec.Struct, frozen=True, gc=False):
     last_id: str
 
 
-LogLinesOutcome: TypeAlias = LinesAdded | OutOfMemory
+class LinesRefused(msgspec.Struct, frozen=True, gc=False):
+    """The stream is full of lines that nobody has stored yet: so many entries. Nothing was added."""
+
+    entries: int
+
+
+LogLinesOutcome: TypeAlias = LinesAdded | LinesRefused | OutOfMemory
 
 
 class LogLinesEntry(msgspec.Struct, frozen=True, gc=False):

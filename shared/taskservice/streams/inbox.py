@@ -14,7 +14,7 @@ from taskservice.streams.answers import (
 from taskservice.streams.batches import Submission
 from taskservice.streams.errors import ServerRefusal
 from taskservice.streams.keys import COMMAND_TTL_MS, IDEMPOTENCY_TTL_MS, Keys
-from taskservice.streams.log import last_generated_id, read_stream, unexpected
+from taskservice.streams.log import last_generated_id, read_stream, trim_stream, unexpected
 from taskservice.streams.redis_client import Argument, Link, ReadLinks
 from taskservice.streams.scripts import load
 
@@ -72,6 +72,10 @@ class RedisInbox:
     async def last_id(self) -> str:
         """The highest id ever given."""
         return await last_generated_id(self._link, self._keys.inbox)
+
+    async def trim(self, below: str) -> int:
+        """Drop entries below this id, which are decided."""
+        return await trim_stream(self._link, self._keys.inbox, below)
 
 
 def _inbox_entry(raw: list[Any]) -> InboxEntry:

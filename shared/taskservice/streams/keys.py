@@ -97,7 +97,7 @@ KEY_TABLE: Final[tuple[KeyRow, ...]] = (
         pattern="task:{p<n>}:logs",
         kind="stream",
         lifetime="permanent",
-        bounded_by="MAXLEN ~ 200,000",
+        bounded_by="the projector takes out what it has stored; 200,000 entries, then lines are refused",
         written_by="log",
         read_by="projector, live tail",
     ),

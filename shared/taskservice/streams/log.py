@@ -291,6 +291,12 @@ async def last_generated_id(link: Link, key: str) -> str:
     return last.decode()
 
 
+async def trim_stream(link: Link, key: str, below: str) -> int:
+    """XTRIM MINID: drop whole nodes of entries below the id, some 10,000 entries a call. Answers how many."""
+    removed: int = await link.call("XTRIM", key, "MINID", "~", below)
+    return removed
+
+
 def unexpected(script: str, answer: object) -> TypeError:
     """An answer that the wrapper does not know: script and wrapper were not made together."""
     return TypeError(f"{script} answered {answer!r}")

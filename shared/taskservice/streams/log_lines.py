@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Final
 
-from taskservice.streams.answers import LinesAdded, LogLinesEntry, LogLinesOutcome, OutOfMemory
+from taskservice.streams.answers import LinesAdded, LinesRefused, LogLinesEntry, LogLinesOutcome, OutOfMemory
 from taskservice.streams.errors import ServerRefusal
 from taskservice.streams.keys import Keys
-from taskservice.streams.log import read_stream
+from taskservice.streams.log import read_stream, trim_stream, unexpected
 from taskservice.streams.redis_client import Link, ReadLinks
 from taskservice.streams.scripts import load
 
@@ -18,7 +18,7 @@ _LOG = load("log", keys=("logs",), argv=("maxlen", "batches..."))
 class RedisLogLines:
     """`ports.LogLines` on Redis.
 
-    :param maxlen: entries that the stream keeps, about.
+    :param maxlen: entries from which on the stream takes no more.
     """
 
     def __init__(self, keys: Keys, link: Link, reads: ReadLinks, maxlen: int = LOGS_MAXLEN) -> None:
@@ -37,9 +37,19 @@ class RedisLogLines:
             if refusal.code == "OOM":
                 return OutOfMemory()
             raise
-        return LinesAdded(answer[1].decode())
+        match answer[0]:
+            case b"OK":
+                return LinesAdded(answer[1].decode())
+            case b"FULL":
+                return LinesRefused(answer[1])
+            case _:
+                raise unexpected("log", answer)
 
     async def read(self, after: str, count: int, block_ms: int = 0) -> list[LogLinesEntry]:
         """Entries after the id."""
         found = await read_stream(self._link, self._reads, self._keys.logs, after, count, block_ms)
         return [LogLinesEntry(entry_id.decode(), fields[1]) for entry_id, fields in found]
+
+    async def trim(self, below: str) -> int:
+        """Drop entries below this id, which are stored."""
+        return await trim_stream(self._link, self._keys.logs, below)

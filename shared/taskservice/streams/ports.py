@@ -86,7 +86,7 @@ class PartitionLog(Protocol):
         ...
 
     async def trim(self, epoch: int, min_id: str) -> TrimOutcome:
-        """Drop entries below `min_id`; never the last one, which carries head and cursor."""
+        """Drop entries below `min_id`, some 10,000 a call; never the last one, which carries head and cursor."""
         ...
 
 
@@ -107,6 +107,10 @@ class Inbox(Protocol):
 
     async def last_id(self) -> str:
         """The highest id ever given, `0-0` for none: an inbox read up to it is read to its end."""
+        ...
+
+    async def trim(self, below: str) -> int:
+        """Drop entries below this id, some 10,000 a call; answers how many. Only what the log's cursor has passed."""
         ...
 
 
@@ -170,11 +174,18 @@ class LogLines(Protocol):
     """What handlers log, on its way to the read model: `task:{p}:logs`."""
 
     async def add(self, batches: Sequence[bytes]) -> LogLinesOutcome:
-        """Add batches of lines, each one entry. Resending them is harmless: a line has a name of its own."""
+        """Add batches of lines, each one entry. Resending them is harmless: a line has a name of its own.
+
+        A stream that is full of what nobody has stored takes none.
+        """
         ...
 
     async def read(self, after: str, count: int, block_ms: int = 0) -> list[LogLinesEntry]:
         """Up to `count` entries after the id `after`."""
+        ...
+
+    async def trim(self, below: str) -> int:
+        """Drop entries below this id, some 10,000 a call; answers how many. Only what is stored."""
         ...
 
 

@@ -13,7 +13,8 @@ from taskservice.streams.ports import Streams
 def with_room_for(world: World, entries: int) -> Streams:
     """Another process whose stream of log lines takes so many entries."""
     if isinstance(world, RedisWorld):
-        return RedisStreams(world.raw.connection_pool.connection_kwargs["url"], KEYS, logs_maxlen=entries)
+        where = world.raw.connection_pool.connection_kwargs
+        return RedisStreams(f"redis://{where['host']}:{where['port']}/{where['db']}", KEYS, logs_maxlen=entries)
     assert isinstance(world, MemoryWorld)
     return MemoryStreams(world.streams.backing, KEYS, logs_maxlen=entries)
 

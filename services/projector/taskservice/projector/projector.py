@@ -15,6 +15,7 @@ from taskservice.projector.batching import Batching
 from taskservice.projector.folding import Discontinuity, NoWayOn
 from taskservice.projector.metrics import ProjectorMetrics
 from taskservice.projector.reading import LINES_PAGE, Ahead
+from taskservice.projector.trimming import Trimming
 from taskservice.projector.writing import Overtaken, Writing, WritingOutcome
 from taskservice.storage.checkpoints import read_checkpoint
 from taskservice.storage.database import Database
@@ -231,7 +232,13 @@ class Projector:
         log.info("loaded", position=checkpoint.position, definitions=len(state.definitions), open=len(state.instances))
         self._life = _Life(
             Batching(state, mark_of(checkpoint), self._clock, self._note_unknown),
-            Writing(self._writer, self._streams, state, self._metrics, self._clock),
+            Writing(
+                self._writer,
+                self._streams,
+                state,
+                self._metrics,
+                Trimming(self._streams, state, self._clock, mark_of(checkpoint)),
+            ),
             Ahead("events", self._streams.log.read, lambda one: len(one.event), self._wake.set, checkpoint.event_id),
             Ahead(
                 "logs",
@@ -313,6 +320,8 @@ class Projector:
         except TimeoutError:
             if idle and wait_ms is None:
                 await self._ping()
+                if self._life is not None:
+                    await self._life.writing.idle()
 
     async def _ping(self) -> None:
         try:

@@ -1,15 +1,15 @@
 """One transaction after another, each as often as it takes, and what follows a commit: the hint and the trimming."""
 
 import asyncio
-from collections import deque
+import contextlib
 from typing import Final, TypeAlias, assert_never
 
 import msgspec
 import structlog
 
-from taskservice.clock import Clock
 from taskservice.domain.state import State
 from taskservice.projector.metrics import ProjectorMetrics
+from taskservice.projector.trimming import Trimming
 from taskservice.storage.errors import StorageError
 from taskservice.storage.projection import Committed, Moved, NewerEpoch, PreparedBatch, ProjectionWriter
 from taskservice.streams.errors import StreamsError
@@ -18,9 +18,6 @@ from taskservice.streams.ports import Streams
 FIRST_PAUSE_S: Final = 0.05
 LONGEST_PAUSE_S: Final = 2.0
 EPOCH_POLL_S: Final = 0.05
-TRIM_EVERY_MS: Final = 5_000
-TRIM_MARGIN: Final = 10_000
-"""Archived events that stay in the log, for standbys and subscribers that are a little behind."""
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -45,16 +42,19 @@ class Writing:
     """
 
     def __init__(
-        self, writer: ProjectionWriter, streams: Streams, state: State, metrics: ProjectorMetrics, clock: Clock
+        self,
+        writer: ProjectionWriter,
+        streams: Streams,
+        state: State,
+        metrics: ProjectorMetrics,
+        trimming: Trimming,
     ) -> None:
         self._writer = writer
         self._streams = streams
         self._state = state
         self._metrics = metrics
-        self._clock = clock
+        self._trimming = trimming
         self._confirmed_epoch = 0
-        self._committed: deque[tuple[int, str]] = deque()
-        self._trimmed_at = clock.monotonic_ms()
 
     async def write(self, batch: PreparedBatch) -> WritingOutcome:
         """Write the batch, however long it takes; then publish and trim."""
@@ -113,22 +113,15 @@ class Writing:
 
     async def _tell(self, batch: PreparedBatch) -> None:
         """Hints and trimming: neither is promised, so a Redis that does not answer is no reason to stop."""
+        self._trimming.committed(batch.after)
         try:
             if batch.commands:
                 await self._streams.decided.publish(msgspec.json.encode(batch.commands))
-            await self._trim(batch)
+            await self._trimming.run_once()
         except StreamsError as error:
             log.debug("Redis took no hint", error=str(error))
 
-    async def _trim(self, batch: PreparedBatch) -> None:
-        if batch.events:
-            self._committed.append((batch.after.position, batch.after.event_id))
-        now = self._clock.monotonic_ms()
-        if now - self._trimmed_at < TRIM_EVERY_MS:
-            return
-        self._trimmed_at = now
-        min_id = None
-        while self._committed and self._committed[0][0] <= batch.after.position - TRIM_MARGIN:
-            min_id = self._committed.popleft()[1]
-        if min_id is not None:
-            await self._streams.log.trim(self._state.epoch, min_id)
+    async def idle(self) -> None:
+        """Nothing is to be written now: what was not trimmed yet is, in time."""
+        with contextlib.suppress(StreamsError):
+            await self._trimming.run_once()

@@ -9,6 +9,7 @@ from taskservice.domain.status import encode_status
 from taskservice.lease.epochs import EpochStore
 from taskservice.lease.outcomes import LogRefused, Loss, OtherRedis
 from taskservice.streams.batches import position_of
+from taskservice.streams.batches import cursor_entry
 from taskservice.streams.errors import NotSent, OutcomeUnknown
 from taskservice.ticker.leadership import MEMORY_CLOSED, Leadership, LostWorker
 from taskservice.ticker.ports import UtcSource
@@ -29,6 +30,8 @@ DEFINITIONS_A_STEP = 5_000
 COUNT_ENTRIES_MS = 5_000
 COUNT_A_STREAM_MS = 10
 """A hundred dispatch streams a second are asked for their length, no more."""
+TRIMMED_MANY = 5_000
+"""Redis takes out some 10,000 entries a call: after so many there are more."""
 TIME_DOUBT_MS = 1_000
 """How far the carried-on time of Redis may be ahead of it."""
 
@@ -84,7 +87,15 @@ class Rounds:
         """One round; between two full ones a look at workers and streams alone."""
         full = self._full_round_due(self._parts.clock.monotonic_ms())
         steps = (
-            (self._measure, self._survey, self._watch, self._tell, self._count_entries, self._find_idle_streams)
+            (
+                self._measure,
+                self._survey,
+                self._watch,
+                self._tell,
+                self._trim_inbox,
+                self._count_entries,
+                self._find_idle_streams,
+            )
             if full
             else (self._glance,)
         )
@@ -256,6 +267,13 @@ class Rounds:
             await self._watchdog.ask()
         finally:
             self._watchdog.judge()
+
+    async def _trim_inbox(self) -> None:
+        """What is decided and was not trimmed along with an append."""
+        below = self._parts.upkeep.trim_while_idle()
+        if below is not None:
+            while await self._parts.streams.inbox.trim(cursor_entry(below)) >= TRIMMED_MANY:
+                pass
 
     # --- its word ------------------------------------------------------------------------------------------------
 

@@ -22,6 +22,7 @@ class Upkeep:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._trimmed_at = clock.monotonic_ms()
+        self._trimmed_to: str | None = None
         self._since_trim = 0
         self._idle_since: dict[str, int] = {}
         self._streams: dict[str, None] = {}
@@ -75,6 +76,18 @@ class Upkeep:
         """Streams that exist: those removed and made anew are no longer gone."""
         self._removed -= set(registered)
 
+    def trim_while_idle(self) -> str | None:
+        """Up to where the inbox may be trimmed by itself, since no append has come that would do it; null = nowhere.
+
+        Else what a flood left in it would stay until somebody decides something, and may be what keeps the api from
+        taking anything in.
+        """
+        now = self._clock.monotonic_ms()
+        if self.confirmed_cursor == self._trimmed_to or now - self._trimmed_at < 2 * TRIM_EVERY_MS:
+            return None
+        self._trimmed_at, self._trimmed_to = now, self.confirmed_cursor
+        return self.confirmed_cursor
+
     def _take_along(self, batch: Batch) -> tuple[tuple[str, ...], tuple[RemovedConsumer, ...]]:
         if not self._streams and not self._consumers:
             return (), ()
@@ -99,5 +112,5 @@ class Upkeep:
             return None
         if self._since_trim < TRIM_EVERY_APPENDS and now - self._trimmed_at < TRIM_EVERY_MS:
             return None
-        self._since_trim, self._trimmed_at = 0, now
+        self._since_trim, self._trimmed_at, self._trimmed_to = 0, now, self.confirmed_cursor
         return self.confirmed_cursor

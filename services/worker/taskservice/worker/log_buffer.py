@@ -15,7 +15,9 @@ MAX_BUFFERED_SIZE: Final = 16 * 1024 * 1024
 MAX_REMEMBERED: Final = 10_000
 """Instances whose lines are counted, and attempts whose lost lines are owed a word."""
 LINE_OVERHEAD: Final = 200
-DROPPED: Final = "log lines were dropped before this one: too many at once, or Redis is short of memory"
+DROPPED: Final = (
+    "log lines were dropped before this one: too many at once, Redis is short of memory, or nobody stores them"
+)
 
 Waiting: TypeAlias = tuple[LineSource, LogLine]
 

@@ -6,7 +6,7 @@ from typing import Final
 import structlog
 
 from taskservice.domain.logs import LogBatch, encode_log_batch
-from taskservice.streams.answers import LinesAdded, LogLinesOutcome, OutOfMemory
+from taskservice.streams.answers import LinesAdded, LinesRefused, LogLinesOutcome, OutOfMemory
 from taskservice.streams.errors import StreamsError
 from taskservice.streams.ports import LogLines
 from taskservice.worker.log_buffer import LogBuffer, Waiting
@@ -67,7 +67,7 @@ class LogShipper:
                     case LinesAdded():
                         self._buffer.took(lines)
                         self._buffer.confess()
-                    case OutOfMemory():
+                    case OutOfMemory() | LinesRefused():
                         self._buffer.refused(lines)
 
     async def _send(self, lines: list[Waiting]) -> LogLinesOutcome:

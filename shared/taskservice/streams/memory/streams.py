@@ -15,6 +15,7 @@ from taskservice.streams.answers import (
     InboxEntry,
     KnownCommand,
     LinesAdded,
+    LinesRefused,
     LogLinesEntry,
     LogLinesOutcome,
     NoLock,
@@ -62,6 +63,13 @@ class _Port:
             self._faults, operation, lambda: self._after(key, after, count), block_ms
         )
 
+    async def _trim(self, operation: str, key: str, below: str) -> int:
+        def trim() -> int:
+            stream = self._server.streams.get(key)
+            return 0 if stream is None else stream.trim_below(parse(below))
+
+        return await self._server.run(self._faults, operation, trim)
+
 
 class MemoryInbox(_Port):
     """`ports.Inbox` in memory."""
@@ -90,6 +98,10 @@ class MemoryInbox(_Port):
     async def last_id(self) -> str:
         """The highest id ever given."""
         return await self._server.run(self._faults, "inbox.last_id", lambda: text_of(self._last_of(self._keys.inbox)))
+
+    async def trim(self, below: str) -> int:
+        """Drop entries below this id."""
+        return await self._trim("inbox.trim", self._keys.inbox, below)
 
     def _submit(self, submission: Submission) -> SubmitOutcome:
         if self._server.out_of_memory:
@@ -158,6 +170,10 @@ class MemoryControl(_Port):
 class MemoryLogLines(_Port):
     """`ports.LogLines` in memory."""
 
+    def __init__(self, server: MemoryServer, keys: Keys, faults: Faults, maxlen: int) -> None:
+        super().__init__(server, keys, faults)
+        self._maxlen = maxlen
+
     async def add(self, batches: Sequence[bytes]) -> LogLinesOutcome:
         """Add batches of lines, each one entry."""
         if not batches:
@@ -169,13 +185,18 @@ class MemoryLogLines(_Port):
         found = await self._read("log_lines.read", self._keys.logs, after, count, block_ms)
         return [LogLinesEntry(entry_id, fields["l"]) for entry_id, fields in found]
 
+    async def trim(self, below: str) -> int:
+        """Drop entries below this id."""
+        return await self._trim("log_lines.trim", self._keys.logs, below)
+
     def _add(self, batches: Sequence[bytes]) -> LogLinesOutcome:
         if self._server.out_of_memory:
             return OutOfMemory()
         stream = self._server.stream(self._keys.logs)
+        if len(stream.ids) >= self._maxlen:
+            return LinesRefused(len(stream.ids))
         for batch in batches:
             stream.add_at(self._server.clock.now_ms(), {"l": batch})
-        stream.trim_to(LOGS_MAXLEN)
         return LinesAdded(text_of(stream.last))
 
 
@@ -310,7 +331,7 @@ def _length(server: MemoryServer, key: str) -> int:
 class MemoryStreams:
     """`ports.Streams` in memory: one process' connections to a `MemoryServer`, with faults of their own."""
 
-    def __init__(self, server: MemoryServer, keys: Keys) -> None:
+    def __init__(self, server: MemoryServer, keys: Keys, *, logs_maxlen: int = LOGS_MAXLEN) -> None:
         self.backing = server
         self.keys = keys
         self.faults = Faults()
@@ -319,7 +340,7 @@ class MemoryStreams:
         self.dispatch = MemoryDispatch(server, keys, self.faults)
         self.beats = MemoryBeats(server, keys, self.faults)
         self.control = MemoryControl(server, keys, self.faults)
-        self.log_lines = MemoryLogLines(server, keys, self.faults)
+        self.log_lines = MemoryLogLines(server, keys, self.faults, logs_maxlen)
         self.lock = MemoryLock(server, keys.lock, self.faults)
         self.projector_lock = MemoryLock(server, keys.projector_lock, self.faults)
         self.status = MemoryStatus(server, keys, self.faults)
