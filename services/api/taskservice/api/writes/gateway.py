@@ -66,7 +66,7 @@ class Gateway:
             partition = partition_of(command.tenant_id, len(self._inboxes))
         lag, room = self._backlogs[partition].last, self._rooms[partition]
         data = encode_command(command)
-        if not room.take(len(data)) and not relieves(command):
+        if room.full and not relieves(command):
             raise ProblemError(
                 "overloaded", "The event log is nearly full; nothing was taken.", retry_after_ms=OVERLOADED_RETRY_MS
             )
@@ -78,7 +78,8 @@ class Gateway:
             client_key=client_key,
         )
         with self._decisions.watch(command.id) as watch:
-            outcome = await self._submit(self._inboxes[partition], submission)
+            with room.sending(len(data)):
+                outcome = await self._submit(self._inboxes[partition], submission)
             waits = not respond_async and not lag.behind
             match outcome:
                 case Submitted():

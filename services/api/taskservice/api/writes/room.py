@@ -5,6 +5,8 @@ none. Between two looks everything that is sent counts against what the last loo
 """
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from taskservice.domain.commands import AnyCommand, CancelBackfill, CancelInstance, DisableDefinition, StopScheduler
@@ -32,20 +34,26 @@ class Room:
         self._server = server
         self._left: int | None = None
         """Bytes that the last look found below 70 %; null: Redis has no limit, or was never seen."""
-        self._taken = 0
-        """Bytes that were taken since that look was begun."""
+        self._under_way = 0
+        """Bytes that are being sent: a look may or may not have seen them."""
+        self._sent = 0
+        """Bytes that Redis took, or may have taken, since that look was begun."""
 
     @property
     def full(self) -> bool:
         """Nothing more is to be sent."""
-        return self._left is not None and self._taken >= self._left
+        return self._left is not None and self._under_way + self._sent >= self._left
 
-    def take(self, size: int) -> bool:
-        """Room for a command of so many bytes; False = there is none, and nothing is taken."""
-        if self.full:
-            return False
-        self._taken += COPIES * size + OVERHEAD_BYTES
-        return True
+    @contextmanager
+    def sending(self, size: int) -> Iterator[None]:
+        """A command of so many bytes is sent in here."""
+        weight = COPIES * size + OVERHEAD_BYTES
+        self._under_way += weight
+        try:
+            yield
+        finally:
+            self._under_way -= weight
+            self._sent += weight
 
     def refused(self) -> None:
         """Redis was out of memory: until the next look nobody needs to ask it again."""
@@ -53,12 +61,12 @@ class Room:
 
     async def look(self) -> None:
         """Ask Redis; when it does not answer, what is known stays: commands won't reach it either."""
-        taken_before = self._taken
+        sent_before = self._sent
         try:
             facts = await self._server.facts()
         except StreamsError:
             return
-        self._taken -= taken_before  # commands and this question go over one connection, in order
+        self._sent -= sent_before
         self._left = None if not facts.maxmemory else int(facts.maxmemory * FULL_RATIO) - facts.used_memory
 
     async def run(self) -> None:
