@@ -18,7 +18,7 @@ GET_REAL_MYSQL ?= ../shared/tools/get-real-mysql
 MYSQL_TESTS := $(wildcard $(addprefix tests/,storage projector lease localstack integration deploy))
 
 .DEFAULT_GOAL := help
-.PHONY: help venv up test contract failover simulate mutants-time docs-time test-mysql check audit sbom lock fresh-check clean
+.PHONY: help venv up test faults contract failover soak simulate mutants-time docs-time test-mysql check audit sbom lock fresh-check clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ test-mysql: $(STAMP) ## run the tests that touch the database on a real MySQL se
 	fi; \
 	$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),$(MYSQL_TESTS))
 
+faults: $(STAMP) ## break everything that can break, and check every invariant after it: a line for each fault
+	@$(BIN)/python -m pytest -m fault --faults=all --tb=short -v -n $(JOBS) --dist loadfile --max-worker-restart 0 --timeout 300 $(ARGS)
+
 contract: $(STAMP) ## requests made from the OpenAPI document against a stack: make contract MINUTES=10 SEED=42
 	@$(BIN)/python -m tests.api_contract.fuzz --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
@@ -55,6 +58,9 @@ mutants-time: $(STAMP) ## plant bugs of time into a copy of the core: the simula
 
 failover: $(STAMP) ## kill the leader again and again, and measure: make failover KILLS=50 LEASE_MS=2000
 	@$(BIN)/python bench/failover.py --kills $(KILLS) --lease-ms $(LEASE_MS) $(if $(SEED),--seed $(SEED))
+
+soak: $(STAMP) ## random faults, one upon the other, everything checked each round: make soak MINUTES=10 SEED=42
+	@$(BIN)/python -m tests.faults.soaking.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 docs-time: $(STAMP) ## write docs/time.md anew: an outage of a minute on a local stack, and what the ledger says of it
 	@$(BIN)/python -m tests.time_page.generate
