@@ -70,6 +70,7 @@ async def _tell(ask: Asking, found: SchedulerStatus) -> None:
             ("version", found.version),
             ("time", Moment(found.server_time)),
             ("time zone", f"{found.time_zone}, tzdata {found.tzdata}"),
+            *(("alarm", f"{on.kind} since {on.since_at}") for one in found.partitions for on in one.alarms or ()),
         ],
     )
     if ask.out.mode != "json":

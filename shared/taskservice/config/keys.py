@@ -180,6 +180,40 @@ _TASKS = (
     Setting("app.task.shell.allow", (), PROGRAMS, "programs that `shell` may run; empty = any"),
 )
 
+_WATCHDOG = (
+    Setting(
+        "app.task.watchdog.instant",
+        30_000,
+        duration(100, 50_000),
+        "an instant may be due and undecided for so long before it is an alarm; at most 50 s, since it is promised within"
+        " a minute",
+    ),
+    Setting(
+        "app.task.watchdog.command",
+        30_000,
+        duration(100, 3_600_000),
+        "a command or a worker's report may have no outcome for so long before it is an alarm",
+    ),
+    Setting(
+        "app.task.watchdog.dispatch",
+        30_000,
+        duration(100, 3_600_000),
+        "a dispatched run may lie untaken for so long, though a worker has a slot free, before it is an alarm",
+    ),
+    Setting(
+        "app.task.watchdog.projection",
+        60_000,
+        duration(100, 3_600_000),
+        "read model and archive may be behind the log for so long before it is an alarm",
+    ),
+    Setting(
+        "app.task.watchdog.calm",
+        30_000,
+        duration(100, 3_600_000),
+        "an alarm is cleared when what it told has been over for so long; not less than the pause between two scrapes",
+    ),
+)
+
 _ADDRESSES = (
     Setting("app.task.api.host", "127.0.0.1", HOST, "address that the api listens on; the image sets `0.0.0.0`"),
     Setting("app.task.api.port", 8_084, PORT_OR_ANY, "port of the api; 0 = any free one"),
@@ -301,7 +335,7 @@ _CLIENT = (
 SETTINGS: Mapping[str, Setting] = MappingProxyType(
     {
         setting.key: setting
-        for group in (_PROFILE, _EXECUTOR, _SCHEDULER, _TASKS, _ADDRESSES, _SERVERS, _CLIENT)
+        for group in (_PROFILE, _EXECUTOR, _SCHEDULER, _TASKS, _WATCHDOG, _ADDRESSES, _SERVERS, _CLIENT)
         for setting in group
     }
 )

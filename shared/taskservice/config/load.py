@@ -22,6 +22,10 @@ from taskservice.config.settings import (
     mysql_from_url,
 )
 from taskservice.config.tls import mysql_tls
+from taskservice.domain.watch import WatchBounds
+
+TAKEOVER_MS = 2_000
+"""After the lock of a leader that died the next one decides within this."""
 
 
 def load_settings(
@@ -83,6 +87,14 @@ def _scheduler(values: Effective) -> SchedulerSettings:
         time_zone=values.get("app.task.time-zone", str),
         partitions=values.get("app.task.partitions", int),
         worker_ttl_ms=values.get("app.task.worker.ttl", int),
+        watch=WatchBounds(
+            instant_ms=values.get("app.task.watchdog.instant", int),
+            command_ms=values.get("app.task.watchdog.command", int),
+            dispatch_ms=values.get("app.task.watchdog.dispatch", int),
+            projection_ms=values.get("app.task.watchdog.projection", int),
+            leaderless_ms=values.get(LEASE, int) + TAKEOVER_MS,
+            calm_ms=values.get("app.task.watchdog.calm", int),
+        ),
     )
 
 

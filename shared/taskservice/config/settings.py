@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
 
+from taskservice.domain.watch import WatchBounds
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RedisSettings:
@@ -90,6 +92,8 @@ class SchedulerSettings:
     partitions: int
     worker_ttl_ms: int
     """A worker whose beat stands still for so long is lost."""
+    watch: WatchBounds
+    """How long what may last before it is an alarm."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

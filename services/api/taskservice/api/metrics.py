@@ -120,7 +120,7 @@ class _Told(Collector):
             ("partition",),
             [((str(one.partition),), one.projected) for one in facts if one.projected is not None],
         )
-        yield from leader_families(words)
+        yield from leader_families(words, [one.partition for one in facts if one.status is None])
 
 
 def _ratio(part: float, whole: float) -> float:

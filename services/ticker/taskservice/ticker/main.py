@@ -146,6 +146,7 @@ def _ticker(
             page=scheduler.batch_size,
             worker_ttl_ms=scheduler.worker_ttl_ms,
             survey_ms=min(SURVEY_MS, scheduler.worker_ttl_ms // BEATS_A_TTL),
+            watch=scheduler.watch,
         ),
         metrics=metrics,
     )

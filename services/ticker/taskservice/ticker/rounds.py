@@ -8,8 +8,7 @@ from taskservice.domain.dispatch import stream_suffix
 from taskservice.domain.status import encode_status
 from taskservice.lease.epochs import EpochStore
 from taskservice.lease.outcomes import LogRefused, Loss, OtherRedis
-from taskservice.streams.batches import position_of
-from taskservice.streams.batches import cursor_entry
+from taskservice.streams.batches import cursor_entry, position_of
 from taskservice.streams.errors import NotSent, OutcomeUnknown
 from taskservice.ticker.leadership import MEMORY_CLOSED, Leadership, LostWorker
 from taskservice.ticker.ports import UtcSource

@@ -5,8 +5,15 @@ from typing import Literal
 import msgspec
 
 
+class Alarm(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What the watchdog says is amiss."""
+
+    kind: str
+    since_at: str
+
+
 class Partition(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """One partition. Leader, lease and lags are null for keys that are not `platform`."""
+    """One partition. Leader, lease, lags and alarms are null for keys that are not `platform`."""
 
     partition: int
     leader: str | None = None
@@ -20,6 +27,7 @@ class Partition(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     queue_size: int | None = None
     running: int | None = None
     next_fire_at: str | None = None
+    alarms: tuple[Alarm, ...] | None = None
 
 
 class SchedulerStatus(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

@@ -11,8 +11,15 @@ from taskservice.domain.status import PartitionStatus
 UNDECIDED_ALARM_MS = 60_000
 
 
+class AlarmView(msgspec.Struct, kw_only=True, rename="camel"):
+    """What the watchdog says is amiss."""
+
+    kind: str
+    since_at: str
+
+
 class PartitionView(msgspec.Struct, kw_only=True, rename="camel"):
-    """One partition. Leader, lease and lags are null for keys that are not `platform`."""
+    """One partition. Leader, lease, lags and alarms are null for keys that are not `platform`."""
 
     partition: int
     leader: str | None
@@ -26,6 +33,7 @@ class PartitionView(msgspec.Struct, kw_only=True, rename="camel"):
     queue_size: int | None
     running: int | None
     next_fire_at: str | None
+    alarms: list[AlarmView] | None
 
 
 class StatusView(msgspec.Struct, kw_only=True, rename="camel"):
@@ -73,9 +81,14 @@ def status_view(
 
 
 def healthy(facts: Sequence[PartitionFacts]) -> bool:
-    """Every partition has a leader that spoke, is not stopped, and left nothing due undecided for over a minute."""
+    """Every partition has a leader that spoke and raised no alarm, is not stopped, and left nothing due undecided for
+    over a minute (which is an alarm as well, unless the leader is too busy to look).
+    """
     return all(
-        one.status is not None and not one.stopped and one.status.oldest_undecided_ms <= UNDECIDED_ALARM_MS
+        one.status is not None
+        and not one.stopped
+        and not one.status.alarms
+        and one.status.oldest_undecided_ms <= UNDECIDED_ALARM_MS
         for one in facts
     )
 
@@ -97,7 +110,12 @@ def _partition_view(one: PartitionFacts, *, platform: bool) -> PartitionView:
         queue_size=status.queue_size if status else None,
         running=status.running if status else None,
         next_fire_at=_text(status.next_fire_at) if status else None,
+        alarms=_alarms(status) if status and platform else None,
     )
+
+
+def _alarms(status: PartitionStatus) -> list[AlarmView]:
+    return [AlarmView(kind=kind, since_at=rfc3339(since)) for kind, since in sorted(status.alarms.items())]
 
 
 def _text(instant: int | None) -> str | None:

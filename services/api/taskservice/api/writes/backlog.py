@@ -7,6 +7,7 @@ from itertools import islice
 import msgspec
 
 from taskservice.api.ports import CheckpointRow, ReadModel
+from taskservice.api.scheduler.silence import LeaderSilence
 from taskservice.clock import Clock
 from taskservice.domain.status import PartitionStatus, decode_status
 from taskservice.storage.errors import StorageError
@@ -48,14 +49,17 @@ class Backlog:
         self._clock = clock
         self._seen: deque[tuple[int, int]] = deque()
         self._answered_at = clock.monotonic_ms()
+        self._silence = LeaderSilence(partition, clock)
         self.last = Lag()
 
     async def look(self) -> Lag:
         """One look, kept in `last`."""
+        redis = True
         try:
             status = decode_status(await self._status.read())
         except StreamsError:
-            status = None
+            status, redis = None, False
+        self._silence.look(status, redis=redis)
         now = self._clock.monotonic_ms()
         head = 0 if status is None else status.position
         if head and (not self._seen or self._seen[-1][0] < head):

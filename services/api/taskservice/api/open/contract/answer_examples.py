@@ -157,6 +157,7 @@ STATUS: dict[str, Any] = {
             "queueSize": 0,
             "running": 3,
             "nextFireAt": "2026-11-24T09:01:00.000Z",
+            "alarms": None,
         }
     ],
 }

@@ -180,6 +180,11 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "queueSize": "Instances that are due and have not started.",
         "running": "Attempts that run.",
         "nextFireAt": "The next due instant of all definitions.",
+        "alarms": "What its watchdog says is amiss, by `kind` and since when; for platform keys only.",
+    },
+    "Alarm": {
+        "kind": "What is amiss: how-to/operate.md names the kinds.",
+        "sinceAt": "Since when.",
     },
     "Worker": {
         "id": "Its id, new with every start.",
