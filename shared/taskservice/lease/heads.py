@@ -5,7 +5,8 @@
     log / archive      empty      ends at or before the log's end          ends after the log's end
     empty              Go         LogEmpty                                 LogEmpty
     has entries        Go         Go if the log holds the archive's last   RestoreTail if the archive holds the log's
-                                  id, or has trimmed it; else LogDiverged  last id; else LogDiverged
+                                  id, or begins right after it; else       last id; else LogDiverged
+                                  LogDiverged
 """
 
 from collections.abc import Sequence
@@ -55,8 +56,11 @@ def compare_heads(log: LogEnds | None, archive: ArchiveEnds | None) -> HeadCompa
     if log is None:
         return LogEmpty(archive.head_position)
     if log.head_position >= archive.head_position:
-        if log.holds_archive_head or archive.head_position < log.first_position:
+        if log.holds_archive_head or archive.head_position + 1 == log.first_position:
             return Go()
+        if archive.head_position < log.first_position:
+            missing = f"positions {archive.head_position + 1} to {log.first_position - 1}"
+            return LogDiverged(f"{missing} are neither in the archive nor in the log, which was trimmed by hand")
         return LogDiverged(f"the log has another entry at position {archive.head_position} than {archive.head_id}")
     if archive.holds_log_head:
         return RestoreTail(log.head_position, archive.head_position)

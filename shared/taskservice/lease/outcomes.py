@@ -8,7 +8,7 @@ from taskservice.lease.trust import Lease
 
 
 class ElectionSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """`ttl_ms`: of the lock, setting `app.task.scheduler.lease-ms`. `poll_ms`: how often a follower looks, at most."""
+    """`ttl_ms`: of the lock, setting `app.task.distributed-lock.redis.default-expire-time`. `poll_ms`: how often a follower looks, at most."""
 
     ttl_ms: int = 10_000
     poll_ms: int = 500
@@ -128,7 +128,7 @@ class LogEmpty(msgspec.Struct, frozen=True, gc=False):
 
 
 class LogDiverged(msgspec.Struct, frozen=True, gc=False):
-    """DIVERGED: log and archive hold different entries under one position, or have nothing in common."""
+    """DIVERGED: log and archive hold different entries under one position, or do not meet."""
 
     detail: str
 
