@@ -15,23 +15,13 @@ from taskservice.domain.commands import AnyCommand
 from taskservice.domain.decide import InboxItem
 from taskservice.domain.decide.draft import Batch, Revocation
 from taskservice.domain.dispatch import WorkOrder, decode_work_order
-from taskservice.domain.event_codec import UnknownEvent, decode_event
+from taskservice.domain.event_codec import UnknownEvent, decode_event, encode_event
 from taskservice.domain.evolve import evolve, fold_cursor
 from taskservice.domain.state import State
+from taskservice.testing.checkers.evidence import LogRecord
 
 MOST_EVENTS = 6_000
 """A history that grows beyond this is broken: it ends, and is checked as far as it came."""
-
-
-@dataclass(frozen=True)
-class Logged:
-    """One entry of the log; `decided_at` is what the leader's clock showed, `batch` the number of its append."""
-
-    epoch: int
-    position: int
-    event: e.AnyEvent
-    decided_at: int
-    batch: int
 
 
 @dataclass
@@ -62,7 +52,7 @@ class Fabric:
 
     time: VirtualTime
     inbox: list[InboxItem] = field(default_factory=list)
-    log: list[Logged] = field(default_factory=list)
+    log: list[LogRecord] = field(default_factory=list)
     cursor: str = "0-0"
     entries: dict[str, Entry] = field(default_factory=dict)
     streams: set[str] = field(default_factory=set)
@@ -112,7 +102,7 @@ class Fabric:
     def take_over(self, event: e.EpochStarted, epoch: int) -> None:
         """The first event of an epoch; from here on every older writer is refused."""
         self._batches += 1
-        self._log(epoch, self.read_model.position + 1, event, event.at)
+        self._log(epoch, event, event.at, encode_event(event), self.cursor)
 
     def append(self, batch: Batch, decided_at: int) -> Appended:
         """Append a batch with all that goes with it."""
@@ -128,7 +118,8 @@ class Fabric:
         for offset, data in enumerate(batch.events):
             event = decode_event(data)
             assert not isinstance(event, UnknownEvent)
-            self._log(batch.epoch, batch.first_position + offset, event, decided_at)
+            assert batch.first_position + offset == self.read_model.position + 1, "positions have no gaps"
+            self._log(batch.epoch, event, decided_at, data, batch.cursor if data is batch.events[-1] else None)
         self.cursor = batch.cursor
         fold_cursor(self.read_model, batch.cursor)
         self.streams |= {suffix for suffix, _ in batch.new_streams}
@@ -145,9 +136,9 @@ class Fabric:
             self.on_entries()
         return Appended.OK
 
-    def _log(self, epoch: int, position: int, event: e.AnyEvent, decided_at: int) -> None:
-        assert position == self.read_model.position + 1, "positions have no gaps"
-        self.log.append(Logged(epoch, position, event, decided_at, self._batches))
+    def _log(self, epoch: int, event: e.AnyEvent, decided_at: int, data: bytes, cursor: str | None) -> None:
+        position = self.read_model.position + 1
+        self.log.append(LogRecord(epoch, position, event, decided_at, self._batches, data, cursor))
         evolve(self.read_model, event, epoch, position)
         if self.trace is not None:
             self.trace(f"log    {epoch}-{position} {event}")

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
-from tests.simulation.checking import broken_invariants
+from tests.simulation.evidence import evidence_of
 from tests.simulation.history import History
 
 from taskservice.domain import events as e
+from taskservice.testing.checkers import broken_invariants
 
 FAILURES_SHOWN = 10
 CHUNK = 20
@@ -45,7 +46,7 @@ def verdict_of(seed: int) -> Verdict:
         history.play()
     except Exception as error:  # noqa: BLE001 - whatever it is: the seed is what is needed to see it again
         return Verdict(seed, (("error", f"{type(error).__name__}: {error}"),), 0, False, False, False, frozenset())
-    broken = tuple((one.invariant, str(one)) for one in broken_invariants(history))
+    broken = tuple((one.invariant, str(one)) for one in broken_invariants(evidence_of(history)))
     events = [entry.event for entry in history.fabric.log]
     threshold = history.settings.misfire_threshold_ms
     seen = set()
@@ -79,7 +80,7 @@ def verdicts(seeds: Iterable[int], processes: int) -> Iterator[Verdict]:
 def tell_one(seed: int) -> int:
     """The whole course of one history, and what is wrong with it."""
     history = History(seed, trace=say).play()
-    broken = broken_invariants(history)
+    broken = broken_invariants(evidence_of(history))
     for violation in broken:
         say(violation)
     say(f"seed {seed}: {len(history.fabric.log)} events, {'broken' if broken else 'everything holds'}")

@@ -1,11 +1,12 @@
 """A slice of the simulation; `make simulate SEEDS=2000` plays all of it."""
 
 import pytest
-from tests.simulation.checking import broken_invariants
+from tests.simulation.evidence import evidence_of
 from tests.simulation.history import History
 from tests.simulation.run import Verdict, verdict_of
 
 from taskservice.domain.event_codec import encode_event
+from taskservice.testing.checkers import broken_invariants
 
 SEEDS = 150
 SLICE = 30
@@ -35,7 +36,7 @@ def test_a_history_ends_with_nothing_open_and_a_leader() -> None:
     assert history.leads
     assert history.fabric.read_model.instances == {}
     assert len(history.workforce.starts) > 10
-    assert broken_invariants(history) == []
+    assert broken_invariants(evidence_of(history)) == []
 
 
 def share_of_full(verdicts: list[Verdict]) -> float:

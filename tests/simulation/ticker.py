@@ -48,7 +48,7 @@ class Ticker:
         """Take over: nothing is known but the log."""
         state = State(partition=0)
         for entry in self.fabric.log:
-            evolve(state, entry.event, entry.epoch, entry.position)
+            evolve(state, entry.to_fold, entry.epoch, entry.position)
         fold_cursor(state, self.fabric.cursor)
         last = self.fabric.inbox[-1].entry_id if self.fabric.inbox else "0-0"
         self.state = state

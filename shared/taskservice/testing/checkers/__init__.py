@@ -4,6 +4,17 @@
 """
 
 from taskservice.testing.checkers.evidence import Call, Effect, Evidence, FaultWindow, LogRecord, read_log
+from taskservice.testing.checkers.invariants import CHECKS, broken_invariants
 from taskservice.testing.checkers.violation import Violation
 
-__all__ = ["Call", "Effect", "Evidence", "FaultWindow", "LogRecord", "Violation", "read_log"]
+__all__ = [
+    "CHECKS",
+    "Call",
+    "Effect",
+    "Evidence",
+    "FaultWindow",
+    "LogRecord",
+    "Violation",
+    "broken_invariants",
+    "read_log",
+]

@@ -7,7 +7,7 @@ epoch, by one clock.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias, cast
 
 import msgspec
 
@@ -69,6 +69,11 @@ class LogRecord(msgspec.Struct, frozen=True, gc=False):
     def id(self) -> str:
         """Its id in the stream."""
         return f"{self.epoch}-{self.position}"
+
+    @property
+    def to_fold(self) -> e.AnyEvent | UnknownEvent:
+        """The event as `evolve` takes it."""
+        return decode_event(self.raw) if type(self.event) is e.Event else cast("e.AnyEvent", self.event)
 
 
 def read_record(epoch: int, position: int, raw: bytes, cursor: str | None, batch: int) -> LogRecord:
@@ -280,6 +285,7 @@ class Bounds:
     :ivar catch_up_ms: after a fault, everything is decided within this.
     :ivar lease_ms: how long a lease lasts. :ivar takeover_ms: what a takeover may need beyond the lease.
     :ivar alarm_ms: a stall of this length is told within as much again.
+    :ivar clocks_differ_ms: how far the clocks of leaders, and of who watched, are from each other.
     """
 
     prompt_ms: int = 2_000
@@ -287,6 +293,7 @@ class Bounds:
     lease_ms: int = 10_000
     takeover_ms: int = 2_000
     alarm_ms: int = 60_000
+    clocks_differ_ms: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,17 +1,17 @@
 """I10, I12, I16: each run walks the published states, attempts number on, a cancel and the deadline have the last word."""
 
-from tests.simulation.checking.partition import Partition, Run
-from tests.simulation.checking.violation import demand
-from tests.simulation.fabric import Logged
-
 from taskservice.domain import events as e
+from taskservice.testing.checkers.evidence import LogRecord
+from taskservice.testing.checkers.partition import Partition
+from taskservice.testing.checkers.plan import Run
+from taskservice.testing.checkers.violation import demand
 
 ENDS_ATTEMPT = (e.AttemptSucceeded, e.AttemptFailed, e.AttemptTimedOut, e.AttemptLost)
 
 
-def check_life(partition: Partition, entry: Logged, following: Logged | None) -> None:
+def check_life(partition: Partition, record: LogRecord, following: LogRecord | None) -> None:
     """One step of one run. `following`: the next event of the log."""
-    event, position = entry.event, entry.position
+    event, position = record.event, record.position
     instance_id: str | None = getattr(event, "instance_id", None)
     if instance_id is None:
         return
@@ -21,7 +21,7 @@ def check_life(partition: Partition, entry: Logged, following: Logged | None) ->
         demand(not (event.dispatched and (event.not_before or 0) > event.ts), "I10", position, "dispatched too early")
         return
     if run is None:
-        demand(condition=False, invariant="I10", position=position, what=f"nobody scheduled {instance_id}")
+        demand(partition.forgets, "I10", position, f"nobody scheduled {instance_id}")
         return
     if isinstance(event, e.InstanceRetried):
         allowed = run.stage in {"FAILED", "CANCELLED"}
@@ -31,7 +31,7 @@ def check_life(partition: Partition, entry: Logged, following: Logged | None) ->
     if isinstance(event, e.InstanceDispatched):
         _check_dispatch(run, event, position)
     elif isinstance(event, ENDS_ATTEMPT):
-        _check_attempt_end(run, event, position, following, entry.batch)
+        _check_attempt_end(run, event, position, following, record.batch)
     elif isinstance(event, e.AttemptStarted | e.DispatchWithdrawn):
         demand(run.stage == "DISPATCHED", "I10", position, f"{run.id} was not dispatched")
         demand(event.attempt == run.attempt, "I12", position, f"{run.id} is in attempt {run.attempt}")
@@ -41,33 +41,37 @@ def check_life(partition: Partition, entry: Logged, following: Logged | None) ->
         _check_failed(run, event, position)
 
 
-def check_deadline(partition: Partition, entry: Logged, said_at: int) -> None:
+def check_deadline(partition: Partition, record: LogRecord, said_at: int) -> None:
     """I10: a report of after the deadline is decided after the deadline.
 
     :param said_at: the time of the inbox item that this event answers.
     """
-    event = entry.event
+    event = record.event
     if not isinstance(event, (*ENDS_ATTEMPT, e.AttemptStarted, e.DispatchWithdrawn)):
         return
-    run = partition.runs[event.instance_id]
+    run = partition.runs.get(event.instance_id)
+    if run is None:
+        return
     if run.spec.deadline_ms is not None and not run.cancelled:
         ran_out = run.due_at + run.spec.deadline_ms
         what = f"{run.id}: what was said at {said_at} is decided, its deadline at {ran_out} is not"
-        demand(run.past_deadline or said_at < ran_out, "I10", entry.position, what)
+        demand(run.past_deadline or said_at < ran_out, "I10", record.position, what)
 
 
-def check_cancel(partition: Partition, entry: Logged) -> None:
+def check_cancel(partition: Partition, record: LogRecord) -> None:
     """I16: a cancel is refused only when the end came first, and accepted only when it holds."""
-    event = entry.event
+    event = record.event
     if event.command_type != "CancelInstance" or not isinstance(event, e.CommandAccepted | e.CommandRejected):
         return
-    run = partition.runs[event.resource.removeprefix("instances/")]
+    run = partition.runs.get(event.resource.removeprefix("instances/"))
+    if run is None:
+        return
     if isinstance(event, e.CommandAccepted):
         holds = run.stage == "CANCELLED" or (run.is_open and run.cancelled)
-        demand(holds, "I16", entry.position, f"{run.id} is {run.stage}, and its cancel was accepted")
+        demand(holds, "I16", record.position, f"{run.id} is {run.stage}, and its cancel was accepted")
     elif event.code == "state-conflict":
         ended = run.stage in {"SUCCESS", "FAILED"}
-        demand(ended, "I16", entry.position, f"{run.id} is {run.stage}, and its cancel was refused")
+        demand(ended, "I16", record.position, f"{run.id} is {run.stage}, and its cancel was refused")
 
 
 def _check_dispatch(run: Run, event: e.InstanceDispatched, position: int) -> None:
@@ -81,7 +85,7 @@ def _check_attempt_end(
     run: Run,
     event: e.AttemptSucceeded | e.AttemptFailed | e.AttemptTimedOut | e.AttemptLost,
     position: int,
-    following: Logged | None,
+    following: LogRecord | None,
     batch: int,
 ) -> None:
     demand(run.stage == "DISPATCHED", "I10", position, f"{run.id} has no attempt that could end")
