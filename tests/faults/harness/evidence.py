@@ -157,7 +157,7 @@ def effects(lines: Sequence[LedgerLine], log: Sequence[LogRecord]) -> tuple[Effe
 
 def _said(cluster: Cluster) -> list[Utterance]:
     """What each tenant can read of everything, and what everybody can read of the metrics."""
-    found = []
+    found: list[Utterance] = []
     for tenant, key in TENANT_KEYS.items():
         with cluster.client(key) as client:
             instances = client.get("/instances?limit=10").json()["items"]

@@ -16,6 +16,7 @@ from taskservice.testing.checkers.evidence import Call, Sighting
 UNKNOWN_IF_503: Final = "storage-unavailable"
 """The problem that says of a write: it is not known whether it was taken. (A read did nothing in any case.)"""
 
+TERMINAL: Final = frozenset({"SUCCESS", "FAILED", "CANCELLED"})
 _ID: Final = re.compile(r"[0-9a-f-]{36}")
 
 Outcome = Literal["ok", "refused", "unknown"]
@@ -156,7 +157,8 @@ def _instance_id(kind: str, answer: Answer) -> str:
 def _cancelled_as(kind: str, answer: Answer) -> str:
     if kind != "CancelInstance":
         return ""
-    return _member(answer, "status") if answer.status == 200 else _member(answer, "currentStatus")
+    status = _member(answer, "status" if answer.status == 200 else "currentStatus")
+    return status if status in TERMINAL else ""  # still open: a success that is under way wins
 
 
 def _member(answer: Answer, name: str) -> str:
