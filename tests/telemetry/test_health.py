@@ -44,6 +44,18 @@ async def test_one_check_that_fails_makes_it_not_ready_and_is_named(server: Heal
     assert json.loads(body) == {"status": "not ready", "checks": CHECKS}
 
 
+async def test_a_reason_stands_beside_the_check_that_does_not_hold() -> None:
+    why = {"log": "EMPTY: run this"}
+    async with HealthServer(
+        host="127.0.0.1", port=0, ready=lambda: {"log": False}, reasons=lambda: why, registry=CollectorRegistry()
+    ) as server:
+        status, _, body = await ask(server, "GET /health/ready HTTP/1.1\r\n\r\n")
+        _, _, live = await ask(server, "GET /health/live HTTP/1.1\r\n\r\n")
+
+    assert (status, json.loads(body)) == (503, {"status": "not ready", "checks": {"log": False}, "reasons": why})
+    assert "reasons" not in json.loads(live)
+
+
 async def test_metrics_are_those_of_its_registry(server: HealthServer) -> None:
     status, headers, body = await ask(server, "GET /metrics?x=1 HTTP/1.1\r\n\r\n")
 

@@ -33,6 +33,9 @@ COMMANDS: Mapping[str, Entry] = MappingProxyType(
         "health": Entry("taskservice.cli.health:command", "ask a service here whether it is ready"),
         "migrate": Entry("taskservice.cli.migrate:command", "bring the tables to this version"),
         "verify": Entry("taskservice.cli.verify:command", "prove that the tables equal the event log"),
+        "recover": Entry(
+            "taskservice.cli.recover:command", "begin the log again from its archive, after Redis lost it"
+        ),
         "definitions": Entry("taskservice.cli.definitions:command", "what is to be run: apply, list, trigger, …"),
         "import": Entry("taskservice.cli.imports:command", "definitions of what other schedulers run: crontab"),
         "instances": Entry("taskservice.cli.instances:command", "runs: list, show, cancel, retry, logs"),

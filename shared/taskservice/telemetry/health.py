@@ -16,6 +16,7 @@ HEADERS_LIMIT: Final = 100
 JSON: Final = "application/json"
 
 Checks = Callable[[], Mapping[str, bool]]
+Reasons = Callable[[], Mapping[str, str]]
 
 
 class HealthServer:
@@ -25,6 +26,7 @@ class HealthServer:
     :param port: 0 = any free one; `port` says which, once started.
     :param ready: names each thing that must hold before work may be sent here, with whether it does.
     :param live: the same for staying alive; a False asks the platform for a restart.
+    :param reasons: for people: why a check of `ready` does not hold and what to do, under its name; where that is known.
     :param registry: the metrics that `/metrics` shows.
     """
 
@@ -35,12 +37,14 @@ class HealthServer:
         port: int,
         ready: Checks,
         live: Checks = dict,
+        reasons: Reasons = dict,
         registry: CollectorRegistry = REGISTRY,
     ) -> None:
         self._host = host
         self._wanted_port = port
         self._ready = ready
         self._live = live
+        self._reasons = reasons
         self._registry = registry
         self._server: asyncio.Server | None = None
 
@@ -109,7 +113,7 @@ class HealthServer:
             case "/health/live":
                 return _checks(self._live(), "live")
             case "/health/ready":
-                return _checks(self._ready(), "ready")
+                return _checks(self._ready(), "ready", self._reasons())
             case "/metrics":
                 text, kind = exposition(self._registry, accept)
                 return HTTPStatus.OK, kind, text
@@ -117,9 +121,13 @@ class HealthServer:
                 return HTTPStatus.NOT_FOUND, "text/plain", b"only /health/live, /health/ready and /metrics are here\n"
 
 
-def _checks(checks: Mapping[str, bool], word: str) -> tuple[HTTPStatus, str, bytes]:
+def _checks(
+    checks: Mapping[str, bool], word: str, reasons: Mapping[str, str] | None = None
+) -> tuple[HTTPStatus, str, bytes]:
     good = all(checks.values())
-    document = {"status": word if good else f"not {word}", "checks": dict(checks)}
+    document: dict[str, object] = {"status": word if good else f"not {word}", "checks": dict(checks)}
+    if reasons:
+        document["reasons"] = dict(reasons)
     status = HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE
     return status, JSON, json.dumps(document).encode() + b"\n"
 

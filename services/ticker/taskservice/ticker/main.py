@@ -78,7 +78,13 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         checks = [ticker.ready() for ticker in tickers]
         return {name: all(one[name] for one in checks) for name in checks[0]}
 
-    health = HealthServer(host=settings.health.host, port=settings.health.port, ready=ready, registry=registry)
+    def reasons() -> dict[str, str]:
+        blocked = [f"partition {number}: {one.blocked}" for number, one in enumerate(tickers) if one.blocked]
+        return {"log": "; ".join(blocked)} if blocked else {}
+
+    health = HealthServer(
+        host=settings.health.host, port=settings.health.port, ready=ready, reasons=reasons, registry=registry
+    )
     try:
         await _check_redis(settings, streams[0])
         await _listen(health)
