@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
+from tests.worker.calls import Calls
 from tests.worker.scene import Leader, Scene
 
 from taskservice.clock import SystemClock
@@ -61,3 +62,9 @@ async def stage(connect: Connect, leader: Leader) -> AsyncIterator[Callable[...,
     for scene in scenes:
         if scene.task is not None and not scene.task.done():
             await scene.stop()
+
+
+@pytest.fixture
+def calls() -> Calls:
+    """Handlers under the test's control."""
+    return Calls()

@@ -89,6 +89,7 @@ class Leader:
                 "attempt": 1,
                 "fire_time": 1_700_000_000_000,
                 "dispatched_at": 1_700_000_000_000,
+                "entry_id": f"{EPOCH}-{position}",
             }
             entries.append(DispatchEntry(suffix, position, encode_work_order(WorkOrder(**(base | order)))))
         await self._append(events=count, dispatches=tuple(entries))

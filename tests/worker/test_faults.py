@@ -1,17 +1,16 @@
 """Broken connections, lost answers, signals and shutdown, on the in-memory streams and on Redis."""
 
 import asyncio
-import threading
 from collections.abc import Awaitable, Callable
 
 import pytest
 import redis
+from tests.worker.calls import Calls
 from tests.worker.conftest import KEYS, Connect
 from tests.worker.scene import Leader, Scene, declared
 
 from taskservice.domain.reports import Failed as FailedReport
 from taskservice.domain.reports import Forgotten, Interrupted, Returned, Stopped, Succeeded, encode_report
-from taskservice.streams.answers import Consumers
 from taskservice.streams.batches import Finish
 from taskservice.streams.bundle import RedisStreams
 from taskservice.streams.memory import MemoryStreams
@@ -20,40 +19,6 @@ from taskservice.worker import TaskContext, task
 from taskservice.worker.worker import StuckThreadsError
 
 Stage = Callable[..., Awaitable[Scene]]
-
-
-class Calls:
-    """Handlers that note their calls and wait until they are let go."""
-
-    def __init__(self) -> None:
-        self.names: list[str] = []
-        self.gate = asyncio.Event()
-        self.thread_gate = threading.Event()
-        self.cancelled: list[str] = []
-
-    def handlers(self) -> None:
-        @task("noted")
-        async def noted(ctx: TaskContext) -> None:
-            self.names.append(ctx.instance_id)
-
-        @task("held")
-        async def held(ctx: TaskContext) -> None:
-            self.names.append(ctx.instance_id)
-            try:
-                await self.gate.wait()
-            except asyncio.CancelledError:
-                self.cancelled.append(ctx.instance_id)
-                raise
-
-        @task("deaf")
-        def deaf(ctx: TaskContext) -> None:
-            self.names.append(ctx.instance_id)
-            self.thread_gate.wait(30)
-
-
-@pytest.fixture
-def calls() -> Calls:
-    return Calls()
 
 
 @pytest.mark.fault("F35", invariants="I11 I12 I14")
@@ -260,34 +225,6 @@ async def test_half_the_threads_stuck_drain_the_worker_and_end_it(stage: Stage, 
     calls.thread_gate.set()
 
 
-@pytest.mark.fault("F25", invariants="I11 I12", slice=True)
-async def test_a_pending_entry_without_body_is_handed_back_and_forgotten(
-    stage: Stage, leader: Leader, calls: Calls
-) -> None:
-    """Somebody deleted it by hand: what it said is lost, so another dispatch must say it again."""
-    scene = await stage(*declared(calls.handlers), sizes={"ASYNC": 1, "THREAD": 1})
-    suffix = await leader.add_stream("held")
-    await leader.dispatch(suffix)
-    await wait_until(lambda: len(calls.names) == 1, "the only slot is taken")
-    (deleted,) = await leader.dispatch(suffix)
-    await leader.streams.dispatch.take(scene.id, [suffix], 1)
-    await _delete_entry(leader, suffix, deleted)
-    life = scene.worker.life
-    assert life is not None
-    for taker in life._takers.values():
-        taker.look_at_pending()
-    calls.gate.set()
-    (after,) = await leader.dispatch(suffix)
-
-    assert isinstance(await leader.end_of(after), Succeeded)
-    assert isinstance(await leader.end_of(deleted), Returned)
-    assert len(calls.names) == 2
-    await wait_until(lambda: _held(scene) == 0, "nothing is held")
-    found = await leader.streams.dispatch.consumers(suffix)
-    assert isinstance(found, Consumers)
-    assert [one.pending for one in found.consumers] == [0]
-
-
 @pytest.mark.fault("F38", invariants="I12")
 async def test_another_workers_report_is_not_taken(stage: Stage, leader: Leader, calls: Calls) -> None:
     await stage(*declared(calls.handlers))
@@ -362,16 +299,3 @@ async def _drop_stream(leader: Leader, suffix: str) -> None:
     else:
         assert isinstance(streams, RedisStreams)
         await streams.commands.call("DEL", KEYS.dispatch(suffix))
-
-
-async def _delete_entry(leader: Leader, suffix: str, entry_id: str) -> None:
-    streams = leader.streams
-    if isinstance(streams, MemoryStreams):
-        major, _, minor = entry_id.partition("-")
-        streams.backing.stream(KEYS.dispatch(suffix)).delete((int(major), int(minor)))
-    else:
-        assert isinstance(streams, RedisStreams)
-        await streams.commands.call("XDEL", KEYS.dispatch(suffix), entry_id)
-    found = await streams.dispatch.consumers(suffix)
-    assert isinstance(found, Consumers)
-    assert sum(one.pending for one in found.consumers) == 2

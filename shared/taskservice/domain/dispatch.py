@@ -20,6 +20,8 @@ class WorkOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, g
     attempt: int
     fire_time: int
     dispatched_at: int
+    entry_id: str = ""
+    """Of the dispatch entry that carries it: under any other id it is a copy. "" = an older release wrote it."""
     params: str = "{}"
     origin: str = "SCHEDULE"
     isolation: Isolation | None = None

@@ -24,6 +24,8 @@ from taskservice.worker.slots import Slots
 from taskservice.worker.trust import RedisClock, Trust
 
 SIGNAL_KEPT_MS: Final = 60_000
+NOBODY: Final = 0
+"""No event has this position, so no entry that was dispatched."""
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -92,21 +94,32 @@ class Intake:
         """Take note of what a read returned, and call what can be called. An entry that is known changes nothing."""
         waiting = self._waiting[kind]
         for delivery in deliveries:
-            if self._ledger.knows(delivery.entry_id):
-                continue
-            if delivery.payload is None:
-                self._without_body(delivery)
-                continue
-            self._metrics.taken += 1
-            try:
-                order = decode_work_order(delivery.payload)
-            except msgspec.MsgspecError as error:
-                self._unreadable(delivery, error)
+            order = self._order_of(delivery)
+            if order is None or self._ledger.knows(delivery.entry_id):
                 continue
             attempt = Attempt(delivery.entry_id, delivery.suffix, order, kind, TaskContext(order, self._sink))
             self._ledger.hold(attempt)
             waiting.append(attempt)
         self.start_waiting(kind)
+
+    def _order_of(self, delivery: Delivery) -> WorkOrder | None:
+        """What a delivered entry asks for; None: nobody is called for it, and what must be reported of that is."""
+        known = self._ledger.knows(delivery.entry_id)
+        if delivery.payload is None:
+            if not known:
+                self._without_body(delivery)
+            return None
+        self._metrics.taken += not known
+        try:
+            order = decode_work_order(delivery.payload)
+        except msgspec.MsgspecError as error:
+            if not known:
+                self._unreadable(delivery, error)
+            return None
+        if _is_copy(order, delivery):
+            self._copy(delivery)
+            return None
+        return order
 
     def forgotten(self, pending: Sequence[Delivery]) -> None:
         """What is pending here though its end was acknowledged is reported as such: nobody else can know of it.
@@ -114,7 +127,7 @@ class Intake:
         A failover of Redis may have lost the end of the inbox before the leader read it; the run would never end.
         """
         for delivery in pending:
-            if not self._ledger.ended(delivery.entry_id) or delivery.payload is None:
+            if not self._ledger.ended(delivery.entry_id) or delivery.payload is None or _is_copied(delivery):
                 continue
             log.error("ALARM: Redis lost the report of an end that it had acknowledged", entry=delivery.entry_id)
             position = int(delivery.entry_id.rpartition("-")[2])
@@ -182,6 +195,14 @@ class Intake:
             Finish(delivery.suffix, delivery.entry_id, "returned", encode_report(Returned(attempt.position)))
         )
 
+    def _copy(self, delivery: Delivery) -> None:
+        """Added by hand, under an id of its own: the run is another entry's, so this one only has to go.
+
+        Its id may be that of another stream's entry: it is not held under it, and its report names no position.
+        """
+        log.warning("a copy of a dispatch entry; nobody is called for it", entry=delivery.entry_id)
+        self._finisher.add(Finish(delivery.suffix, delivery.entry_id, "returned", encode_report(Returned(NOBODY))))
+
     def _unreadable(self, delivery: Delivery, error: Exception) -> None:
         log.error("a work order can't be read", entry=delivery.entry_id, error=str(error))
         attempt = self._nobodys_run(delivery)
@@ -210,3 +231,15 @@ def stop_reason(signal: CancelSignal) -> StopReason:
             return "lost"
         case "cancel" | "deadline":
             return "cancel"
+
+
+def _is_copy(order: WorkOrder, delivery: Delivery) -> bool:
+    """Whether the order lies under another id than the leader gave its entry."""
+    return order.entry_id not in {"", delivery.entry_id}
+
+
+def _is_copied(delivery: Delivery) -> bool:
+    try:
+        return _is_copy(decode_work_order(delivery.payload or b""), delivery)
+    except msgspec.MsgspecError:
+        return False

@@ -277,6 +277,7 @@ class Draft:
             attempt=instance.attempt,
             fire_time=instance.fire_time,
             dispatched_at=self.state.ts,
+            entry_id=instance.entry_id,
             params=spec.task_params if instance.params is None else instance.params,
             origin=instance.origin,
             isolation=spec.isolation,
