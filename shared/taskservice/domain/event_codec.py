@@ -1,8 +1,9 @@
-"""JSON of events: one encoder, one decoder, and a fallback for types this release does not know."""
+"""JSON of events: one encoder, one decoder, upcasters for retired forms, a fallback for types this release does not know."""
 
 import msgspec
 
 from taskservice.domain.events import AnyEvent
+from taskservice.domain.upcasters import UPCASTERS
 
 
 class UnknownEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -41,7 +42,10 @@ def decode_event(data: bytes) -> AnyEvent | UnknownEvent:
     except msgspec.ValidationError:
         envelope = _envelope_decoder.decode(data)
         if envelope.type in _KNOWN:
-            raise
+            upcast = UPCASTERS.get(envelope.type)
+            if upcast is None:
+                raise
+            return _decoder.decode(_encoder.encode(upcast(msgspec.json.decode(data))))
         return UnknownEvent(
             type=envelope.type, ts=envelope.ts, at=envelope.at, tenant_id=envelope.tenant_id, raw=bytes(data)
         )
