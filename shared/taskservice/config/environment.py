@@ -18,7 +18,7 @@ SLIP = 0.8
 """How alike a name and a known one must be, from 0 to 1."""
 NOT_SLIPS = frozenset({
     "MYSQL_HOME", "MYSQL_PWD", "MYSQL_ROOT_HOST", "MYSQL_ROOT_PASSWORD", "MYSQL_TCP_PORT", "MYSQL_UNIX_PORT",
-    "TASKSERVICE_MYSQLD", "TASKSERVICE_PARENT_PID",
+    "TASKSERVICE_MYSQLD", "TASKSERVICE_PARENT_PID", "TASKSERVICE_TEST_BUILD",
 })  # fmt: skip
 """Names with a meaning of their own, to MySQL's programs or to us."""
 _LINK = re.compile(r".+_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)")

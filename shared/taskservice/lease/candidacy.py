@@ -1,7 +1,8 @@
 """The way from follower to leader: each step a method, each way out a value.
 
 Both stores are needed. The order matters: the epoch is taken before the archive's head is read (which is final from
-then on, since a projector of an older epoch can't commit any more), everything is compared before the log is written,
+then on, since a projector of an older epoch can't commit any more; what stops a candidate at the first look is final
+before, since the archive only grows), everything is compared before the log is written,
 and `recovering` is durable before Redis is touched, so that a crash in between is taken up by whoever comes next.
 """
 
@@ -14,7 +15,7 @@ import msgspec
 from taskservice.clock import Clock
 from taskservice.lease.comparing import compare_with_archive
 from taskservice.lease.epochs import ArchivedRow, EpochGrant, EpochStore
-from taskservice.lease.heads import Go, Recollection, RestoreTail, Told, losses_of
+from taskservice.lease.heads import Go, HeadComparison, Recollection, RestoreTail, Told, losses_of
 from taskservice.lease.outcomes import (
     Blocked,
     ElectionSettings,
@@ -44,6 +45,7 @@ from taskservice.streams.answers import (
 from taskservice.streams.batches import MAX_BYTES, MAX_DECISIONS, ArchivedEntry, Takeover, position_of
 from taskservice.streams.errors import OutcomeUnknown
 from taskservice.streams.ports import Streams
+from taskservice.telemetry.crash_points import crash_point
 
 LAST_POSITION: Final = 2**64 - 1
 """Above every position that an entry can have."""
@@ -113,7 +115,9 @@ class Candidacy:
     async def run(self) -> CandidacyOutcome:
         """Try it. Raises what the streams and the epoch store raise; the caller releases the lock then."""
         sent_at_ms = self._clock.monotonic_ms()
+        crash_point("ticker.before_acquire")
         acquired = await self._streams.lock.acquire(self._token, self._ttl_ms)
+        crash_point("ticker.after_acquire")
         if isinstance(acquired, Held):
             return acquired
         self._lease = Lease(self._ttl_ms, sent_at_ms)
@@ -128,10 +132,15 @@ class Candidacy:
         head = await self._streams.log.head()
         self.step = "catch up"
         witness = await self._candidate.catch_up(head)
-        self.step = "take an epoch"
-        grant = await self._epochs.take_epoch(self._partition, 0 if head is None else head.epoch, witness.position)
         self.step = "compare log and archive"
-        comparison = await compare_with_archive(self._streams.log, self._epochs, self._partition, head)
+        if isinstance(blocked := await self._compare(head), LogEmpty | LogDiverged):
+            raise _Stop(blocked)  # before an epoch is taken: whoever leads another Redis would be held up by each
+        self.step = "take an epoch"
+        crash_point("ticker.before_take_epoch")
+        grant = await self._epochs.take_epoch(self._partition, 0 if head is None else head.epoch, witness.position)
+        crash_point("ticker.after_take_epoch")
+        self.step = "compare log and archive"
+        comparison = await self._compare(head)
         losses: list[Loss] = []
         match comparison:
             case LogEmpty() | LogDiverged():
@@ -150,6 +159,9 @@ class Candidacy:
             await self._regroup(grant, head, losses)
         return await self._take_over(grant, head, facts.run_id, recovering=recovering, losses=tuple(losses))
 
+    async def _compare(self, head: LogEntry | None) -> HeadComparison:
+        return await compare_with_archive(self._streams.log, self._epochs, self._partition, head)
+
     async def _restore(self, grant: EpochGrant, tail: RestoreTail) -> list[Loss]:
         self.step = "restore the log's tail from the archive"
         loss = Loss(
@@ -157,13 +169,15 @@ class Candidacy:
             to_position=tail.to_position,
             what="entries of the log, restored from the archive; deliveries and reports of that time may be lost",
         )
-        await self._epochs.begin_recovery(self._partition, grant.epoch, (loss,))
+        await self._begin_recovery(grant, (loss,))
         head = await self._streams.log.head()
         last_id, position = (EMPTY_ID, 0) if head is None else (head.id, head.position)
         while rows := await self._epochs.archived_entries(self._partition, position):
             for page in _pages(rows):
                 await self._renew_if_due()
+                crash_point("ticker.before_restore")
                 outcome = await self._streams.log.restore(self._token, last_id, page)
+                crash_point("ticker.after_restore")
                 match outcome:
                     case Restored():
                         last_id = page[-1].id
@@ -200,11 +214,13 @@ class Candidacy:
 
     async def _regroup(self, grant: EpochGrant, head: LogEntry | None, losses: Sequence[Loss]) -> None:
         self.step = "make the dispatch streams anew"
-        await self._epochs.begin_recovery(self._partition, grant.epoch, losses)
+        await self._begin_recovery(grant, losses)
         await self._renew_if_due()
         registry = await self._streams.dispatch.registry()
         last_id = EMPTY_ID if head is None else head.id
+        crash_point("ticker.before_regroup")
         outcome = await self._streams.log.regroup(self._token, last_id, tuple(registry.streams))
+        crash_point("ticker.after_regroup")
         match outcome:
             case Regrouped():
                 pass
@@ -212,6 +228,11 @@ class Candidacy:
                 raise _Stop(BrokeOff(self.step, f"refused: {outcome}"))
             case _:
                 assert_never(outcome)
+
+    async def _begin_recovery(self, grant: EpochGrant, losses: Sequence[Loss]) -> None:
+        crash_point("ticker.before_begin_recovery")
+        await self._epochs.begin_recovery(self._partition, grant.epoch, losses)
+        crash_point("ticker.after_begin_recovery")
 
     async def _take_over(
         self, grant: EpochGrant, head: LogEntry | None, run_id: str, *, recovering: bool, losses: tuple[Loss, ...]
@@ -229,10 +250,12 @@ class Candidacy:
             event=self._candidate.epoch_started(plan),
             cursor=cursor,
         )
+        crash_point("ticker.before_takeover")
         try:
             outcome = await self._streams.log.takeover(takeover)
         except OutcomeUnknown:
             outcome = await self._streams.log.takeover(takeover)  # answers OK if the first one got through
+        crash_point("ticker.after_takeover")
         match outcome:
             case TakenOver(started_id):
                 term = Term(
@@ -255,7 +278,9 @@ class Candidacy:
 
     async def _renew(self) -> None:
         sent_at_ms = self._clock.monotonic_ms()
+        crash_point("ticker.before_renew")
         outcome = await self._streams.lock.renew(self._token, self._ttl_ms)
+        crash_point("ticker.after_renew")
         match outcome:
             case Renewed():
                 self._lease = Lease(self._ttl_ms, sent_at_ms)

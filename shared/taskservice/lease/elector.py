@@ -30,6 +30,7 @@ from taskservice.lease.trust import Lease
 from taskservice.streams.answers import Held, NoLock, Renewed
 from taskservice.streams.errors import StreamsError
 from taskservice.streams.ports import Streams
+from taskservice.telemetry.crash_points import crash_point
 
 HELD_MARGIN_MS = 10
 """Looking again a moment after the other's lock ended, not a moment before."""
@@ -152,7 +153,9 @@ class Elector:
             return await self._end(term, TrustOver())
         try:
             async with asyncio.timeout(self._lease.left_ms(sent_at_ms) / 1000):
+                crash_point("ticker.before_renew")
                 renewed = await self._streams.lock.renew(term.token, self._settings.ttl_ms)
+                crash_point("ticker.after_renew")
                 facts = await self._streams.server.facts()
         except self._expected_errors as error:
             return await self._end(term, RenewalFailed(f"{type(error).__name__}: {error}"))
@@ -180,7 +183,9 @@ class Elector:
         if token is None:
             return
         try:
+            crash_point("ticker.before_release")
             await self._streams.lock.release(token)
+            crash_point("ticker.after_release")
         except self._expected_errors:
             return
 

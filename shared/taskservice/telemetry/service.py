@@ -10,6 +10,7 @@ from typing import Final
 import structlog
 import uvloop
 
+from taskservice.telemetry.crash_points import UnknownCrashPointError, arm_crash_points
 from taskservice.telemetry.logs import configure_logging
 from taskservice.telemetry.parent import PARENT_VARIABLE, parent_gone
 
@@ -41,17 +42,20 @@ def run_service(main: Main, *, service: str, as_json: bool | None = None, env: M
 
     :param service: the name in each log line.
     :param as_json: None = JSON unless stderr is a terminal.
-    :param env: None = the process's own; `TASKSERVICE_PARENT_PID` counts.
+    :param env: None = the process's own; `TASKSERVICE_PARENT_PID` counts, and what arms crash points in a
+        test.
     :returns: 0 after a clean stop, 2 when `main` raised `RefusedToStartError`, 6 when it raised `WornOutError`: start it
         again; 1 when it raised anything else.
     """
     configure_logging(service, as_json=as_json)
-    parent = int((os.environ if env is None else env).get(PARENT_VARIABLE, "0"))
+    environment = os.environ if env is None else env
+    parent = int(environment.get(PARENT_VARIABLE, "0"))
     log = structlog.get_logger("taskservice.telemetry.service")
     try:
+        arm_crash_points(environment)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_supervised(main, parent))
-    except RefusedToStartError as refusal:
+    except (RefusedToStartError, UnknownCrashPointError) as refusal:
         log.error("refused to start", reason=str(refusal))  # noqa: TRY400 (the reason is the whole story)
         return EXIT_REFUSED
     except WornOutError as error:

@@ -25,6 +25,7 @@ from taskservice.storage.projection import PreparedBatch, ProjectionWriter, mark
 from taskservice.streams.answers import Acquired, LogEntry, LogLinesEntry, NoLock
 from taskservice.streams.errors import StreamsError
 from taskservice.streams.ports import Streams
+from taskservice.telemetry.crash_points import crash_point
 
 SLICE: Final = 200
 """Entries folded before the event loop comes round, so that the database is not kept waiting for its next statement."""
@@ -223,7 +224,9 @@ class Projector:
 
     async def _load(self) -> _Life:
         await self._writer.prepare()
+        crash_point("projector.before_load")
         loaded = await load_state(self._database, self._partition, self._partitions)
+        crash_point("projector.after_load")
         state, checkpoint = loaded.state, loaded.checkpoint
         self._metrics.loads += 1
         self._metrics.working = self._metrics.database_up = True
@@ -356,7 +359,9 @@ class Projector:
 
     async def _acquire(self) -> None:
         while True:
+            crash_point("projector.before_acquire")
             outcome = await self._streams.projector_lock.acquire(self._token, self._lock_ms)
+            crash_point("projector.after_acquire")
             if isinstance(outcome, Acquired):
                 return
             await asyncio.sleep(min(outcome.remaining_ms, self._lock_ms / 3) / 1000 + 0.01)
@@ -366,7 +371,10 @@ class Projector:
         while True:
             await asyncio.sleep(self._lock_ms / 3_000)
             with contextlib.suppress(StreamsError):
-                if isinstance(await self._streams.projector_lock.renew(self._token, self._lock_ms), NoLock):
+                crash_point("projector.before_renew")
+                outcome = await self._streams.projector_lock.renew(self._token, self._lock_ms)
+                crash_point("projector.after_renew")
+                if isinstance(outcome, NoLock):
                     log.warning("the projector's lock was lost")
                     return
 

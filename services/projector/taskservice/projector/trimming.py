@@ -14,6 +14,7 @@ from taskservice.domain.state import State
 from taskservice.storage.projection import Mark
 from taskservice.streams.answers import Trimmed
 from taskservice.streams.ports import Streams
+from taskservice.telemetry.crash_points import crash_point
 
 EVERY_MS: Final = 5_000
 MARGIN: Final = 10_000
@@ -57,11 +58,13 @@ class Trimming:
         if now - self._trimmed_at < EVERY_MS:
             return
         self._trimmed_at = now
+        crash_point("projector.before_trim")
         await self._trim_log()
         if self._lines_trimmed_to != self._lines_up_to:
             below = self._lines_up_to
             await _to_the_end(lambda: self._streams.log_lines.trim(below))
             self._lines_trimmed_to = below
+        crash_point("projector.after_trim")
 
     async def _trim_log(self) -> None:
         if not self._batches:

@@ -14,6 +14,7 @@ from taskservice.storage.errors import StorageError
 from taskservice.storage.projection import Committed, Moved, NewerEpoch, PreparedBatch, ProjectionWriter
 from taskservice.streams.errors import StreamsError
 from taskservice.streams.ports import Streams
+from taskservice.telemetry.crash_points import crash_point
 
 FIRST_PAUSE_S: Final = 0.05
 LONGEST_PAUSE_S: Final = 2.0
@@ -116,7 +117,9 @@ class Writing:
         self._trimming.committed(batch.after)
         try:
             if batch.commands:
+                crash_point("projector.before_publish")
                 await self._streams.decided.publish(msgspec.json.encode(batch.commands))
+                crash_point("projector.after_publish")
             await self._trimming.run_once()
         except StreamsError as error:
             log.debug("Redis took no hint", error=str(error))

@@ -16,6 +16,7 @@ from taskservice.streams.answers import Appended, AppendOutcome, Duplicate, Fenc
 from taskservice.streams.batches import AppendBatch
 from taskservice.streams.errors import NotSent, OutcomeUnknown, ServerRefusal, StreamsError
 from taskservice.streams.ports import PartitionLog
+from taskservice.telemetry.crash_points import crash_point
 
 MAX_IN_FLIGHT = 16
 RESEND_PAUSE_S = (0.0, 0.02, 0.05, 0.1, 0.2)
@@ -180,4 +181,7 @@ class Appender:
 
 
 async def _append(log_of_partition: PartitionLog, batch: AppendBatch) -> AppendOutcome:
-    return await log_of_partition.append(batch)
+    crash_point("ticker.before_append")
+    outcome = await log_of_partition.append(batch)
+    crash_point("ticker.after_append")
+    return outcome

@@ -15,6 +15,7 @@ from taskservice.streams.answers import LogEntry
 from taskservice.streams.batches import epoch_of, position_of
 from taskservice.streams.paging import Paging
 from taskservice.streams.ports import PartitionLog
+from taskservice.telemetry.crash_points import crash_point
 
 LARGEST_PAGE = 500
 
@@ -53,7 +54,9 @@ class Follower:
 
     async def follow(self, block_ms: int = 0) -> FollowOutcome:
         """One read of the log, of up to 500 entries. Raises what the streams and the archive raise."""
+        crash_point("ticker.before_follow")
         entries = await self._log.read(self.state.head_id, self._paging.count, block_ms)
+        crash_point("ticker.after_follow")
         self._paging.read(len(entries), sum(len(entry.event) for entry in entries))
         async with self._one_at_a_time:
             return await self._fold(entries)

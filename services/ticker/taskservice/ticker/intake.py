@@ -17,6 +17,7 @@ from taskservice.streams.batches import cursor_entry, id_order
 from taskservice.streams.errors import NotSent, OutcomeUnknown
 from taskservice.streams.paging import Paging
 from taskservice.streams.ports import Inbox
+from taskservice.telemetry.crash_points import crash_point
 from taskservice.ticker.decoding import Decoded, decode_entry
 
 BLOCK_MS = 1_000
@@ -76,7 +77,9 @@ class Intake:
             self._begun += 1
             begun = self._begun
             try:
+                crash_point("ticker.before_inbox_read")
                 entries = await self._inbox.read(self._read_after, self._paging.count, BLOCK_MS)
+                crash_point("ticker.after_inbox_read")
             except (NotSent, OutcomeUnknown):
                 await asyncio.sleep(RETRY_S)
                 continue

@@ -27,6 +27,7 @@ from taskservice.streams.errors import StreamsError
 from taskservice.streams.keys import Keys
 from taskservice.streams.server_check import look_at, refusals
 from taskservice.telemetry import HealthServer, RefusedToStartError, process_metrics, run_service
+from taskservice.telemetry.crash_points import crash_point
 from taskservice.ticker.candidate import Identity
 from taskservice.ticker.leadership import LeaderSettings
 from taskservice.ticker.metrics import TickerMetrics
@@ -117,7 +118,10 @@ def _ticker(
     scheduler = settings.scheduler
 
     async def load() -> State:
-        return (await load_state(database, partition, scheduler.partitions)).state
+        crash_point("ticker.before_load")
+        loaded = await load_state(database, partition, scheduler.partitions)
+        crash_point("ticker.after_load")
+        return loaded.state
 
     async def mysql_utc() -> int | None:
         try:

@@ -10,6 +10,7 @@ from taskservice.lease.epochs import EpochStore
 from taskservice.lease.outcomes import LogRefused, Loss, OtherRedis
 from taskservice.streams.batches import cursor_entry, position_of
 from taskservice.streams.errors import NotSent, OutcomeUnknown
+from taskservice.telemetry.crash_points import crash_point
 from taskservice.ticker.leadership import MEMORY_CLOSED, Leadership, LostWorker
 from taskservice.ticker.ports import UtcSource
 from taskservice.ticker.redis_time import TOLERANCE_MS, ClockReadings, clock_trouble
@@ -277,9 +278,13 @@ class Rounds:
     # --- its word ------------------------------------------------------------------------------------------------
 
     async def _tell(self) -> None:
+            crash_point("ticker.before_trim_inbox")
         parts = self._parts
         now = parts.clock.monotonic_ms()
+            crash_point("ticker.after_trim_inbox")
         if self._status_at is not None and now - self._status_at < STATUS_MS:
             return
         self._status_at = now
         await parts.streams.status.write(encode_status(status_of(parts)))
+        crash_point("ticker.before_status")
+        crash_point("ticker.after_status")

@@ -14,6 +14,7 @@ from taskservice.streams.answers import BeatLost, BeatTaken
 from taskservice.streams.batches import Beat
 from taskservice.streams.errors import StreamsError
 from taskservice.streams.ports import Beats
+from taskservice.telemetry.crash_points import crash_point
 from taskservice.worker.ledger import Ledger
 from taskservice.worker.metrics import WorkerMetrics
 from taskservice.worker.slots import Bell
@@ -125,7 +126,9 @@ class Beater:
             streams=streams,
         )
         try:
+            crash_point("worker.before_beat")
             answer = await self._beats.beat(message)
+            crash_point("worker.after_beat")
         except StreamsError:
             self._cut_off = True
             raise

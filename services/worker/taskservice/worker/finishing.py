@@ -15,6 +15,7 @@ from taskservice.clock import Clock
 from taskservice.streams.batches import Finish
 from taskservice.streams.errors import OutcomeUnknown, StreamsError
 from taskservice.streams.ports import Dispatch
+from taskservice.telemetry.crash_points import crash_point
 from taskservice.worker.ledger import Ledger
 from taskservice.worker.metrics import WorkerMetrics
 from taskservice.worker.slots import Bell
@@ -100,7 +101,9 @@ class Finisher:
                 return
             sent_at_ms = self._clock.monotonic_ms()
             try:
+                crash_point("worker.before_finish")
                 finished = await self._dispatch.finish(self._worker, self._batch)
+                crash_point("worker.after_finish")
             except StreamsError as error:
                 self._doubt = self._doubt or isinstance(error, OutcomeUnknown)
                 self._failed()

@@ -18,6 +18,7 @@ from taskservice.domain.definition.spec import Isolation
 from taskservice.domain.workers import WorkerInfo
 from taskservice.streams.errors import StreamsError
 from taskservice.streams.ports import Streams
+from taskservice.telemetry.crash_points import crash_point
 from taskservice.worker.beating import Beater
 from taskservice.worker.controlling import ControlReader
 from taskservice.worker.finishing import Finisher
@@ -167,6 +168,7 @@ class Life:
         for kind, taker in self._takers.items():
             taker.stop()
             await self._end(f"take-{kind}")
+        crash_point("worker.before_hand_back")
         self._intake.hand_back()
         await self._take_back_lost_reads()
         await self._until(lambda: not self._ledger.open(), grace_ms / 1000)
@@ -178,6 +180,7 @@ class Life:
         await self._until(lambda: self._finisher.unsent == 0 and not len(self._shared.buffer), LAST_REPORTS_S)
         if self._finisher.unsent:
             log.warning("ends of attempts could not be reported", unsent=self._finisher.unsent)
+        crash_point("worker.after_drain")
         await self._end_all()
 
     async def abandon(self) -> None:

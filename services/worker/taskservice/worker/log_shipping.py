@@ -9,6 +9,7 @@ from taskservice.domain.logs import LogBatch, encode_log_batch
 from taskservice.streams.answers import LinesAdded, LinesRefused, LogLinesOutcome, OutOfMemory
 from taskservice.streams.errors import StreamsError
 from taskservice.streams.ports import LogLines
+from taskservice.telemetry.crash_points import crash_point
 from taskservice.worker.log_buffer import LogBuffer, Waiting
 
 BATCH_LINES: Final = 500
@@ -72,4 +73,7 @@ class LogShipper:
 
     async def _send(self, lines: list[Waiting]) -> LogLinesOutcome:
         batch = LogBatch(worker=self._worker, lines=tuple(line for _, line in lines))
-        return await self._log_lines.add([encode_log_batch(batch)])
+        crash_point("worker.before_log_lines")
+        outcome = await self._log_lines.add([encode_log_batch(batch)])
+        crash_point("worker.after_log_lines")
+        return outcome

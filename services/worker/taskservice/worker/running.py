@@ -15,6 +15,7 @@ from taskservice.clock import Clock
 from taskservice.domain.logs import LogLevel
 from taskservice.domain.reports import Started, encode_report
 from taskservice.streams.batches import Finish, ReportKind
+from taskservice.telemetry.crash_points import crash_point
 from taskservice.worker.attempt import Alarms, Attempt
 from taskservice.worker.context import ask_to_end, call_begins, current_context
 from taskservice.worker.failure_news import FailureNews
@@ -109,6 +110,7 @@ class Runs:
             self._decide(attempt, prepared)
             return
         self._running.add(attempt)
+        crash_point("worker.before_call")
         if attempt.kind == "PROCESS":
             self._in_process(attempt, prepared)
             return
@@ -228,6 +230,7 @@ class Runs:
             return  # the loop is closed: the process is about to end, and this attempt was decided before
 
     def _returned(self, attempt: Attempt, outcome: Outcome) -> None:
+        crash_point("worker.after_call")
         attempt.task = None
         self._running.discard(attempt)
         if attempt.stuck:

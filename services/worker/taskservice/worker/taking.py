@@ -10,6 +10,7 @@ from taskservice.domain.definition.spec import Isolation
 from taskservice.streams.answers import Delivery, NoGroup, Taken, TakeOutcome
 from taskservice.streams.errors import StreamsError
 from taskservice.streams.ports import Dispatch
+from taskservice.telemetry.crash_points import crash_point
 from taskservice.worker.intake import Intake
 from taskservice.worker.rotation import Reading, Rotation
 from taskservice.worker.slots import Bell, Slots
@@ -130,7 +131,10 @@ class Taker:
                 await self._leave_out(suffix)
 
     async def _take(self, reading: Reading) -> TakeOutcome:
-        return await self._dispatch.take(self._worker, reading.suffixes, reading.count, reading.block_ms)
+        crash_point("worker.before_take")
+        taken = await self._dispatch.take(self._worker, reading.suffixes, reading.count, reading.block_ms)
+        crash_point("worker.after_take")
+        return taken
 
     async def drain(self) -> None:
         """Take what is pending to this worker and was never received; note what runs and is no longer pending.
@@ -158,7 +162,9 @@ class Taker:
         todo = [(suffixes, "0-0")]
         while todo:
             group, after = todo.pop()
+            crash_point("worker.before_pending")
             answer = await self._dispatch.own_pending(self._worker, group, PAGE, after)
+            crash_point("worker.after_pending")
             match answer:
                 case NoGroup():
                     if len(group) == 1:

@@ -14,6 +14,7 @@ from taskservice.storage.database import Connection, Database, Row
 from taskservice.storage.errors import StorageError
 from taskservice.storage.projection.prepare import Mark, PreparedBatch
 from taskservice.storage.statements import statement
+from taskservice.telemetry.crash_points import crash_point
 
 
 class Committed(msgspec.Struct, frozen=True, gc=False):
@@ -88,7 +89,9 @@ class ProjectionWriter:
         self, connection: Connection, batch: PreparedBatch, seen_epoch: Callable[[], int]
     ) -> WriteOutcome:
         key = {"partition": self._partition}
+        crash_point("projector.before_begin")
         await connection.execute("START TRANSACTION")
+        crash_point("projector.after_begin")
         found = _mark(await connection.fetch(statement("lock_checkpoint"), key))
         if found != batch.before:
             await connection.execute("ROLLBACK")
@@ -97,12 +100,16 @@ class ProjectionWriter:
         if lease and lease[0][0] > seen_epoch():
             await connection.execute("ROLLBACK")
             return NewerEpoch(lease[0][0])
-        changed = 0
-        for sql in batch.statements:
-            changed = await connection.execute(sql)
-        if changed != 1:  # the last statement moves the checkpoint
+        crash_point("projector.after_lock")
+        *rows, checkpoint = batch.statements
+        for sql in rows:
+            await connection.execute(sql)
+            crash_point("projector.after_rows")
+        if await connection.execute(checkpoint) != 1:
             raise StorageError(f"the checkpoint did not move from {batch.before.event_id} although it was locked")
+        crash_point("projector.before_commit")
         await connection.execute("COMMIT")
+        crash_point("projector.after_commit")
         return Committed()
 
     async def _connected(self) -> Connection:

@@ -17,6 +17,7 @@ from taskservice.streams.answers import OtherBody, OutOfMemory, SameCommand, Sub
 from taskservice.streams.batches import Submission
 from taskservice.streams.errors import NotSent, OutcomeUnknown, StreamsError
 from taskservice.streams.ports import Inbox
+from taskservice.telemetry.crash_points import crash_point
 
 SENDINGS = 3
 RESEND_AFTER_S = 0.2
@@ -119,14 +120,18 @@ class Gateway:
         for sending in range(SENDINGS):
             if sending:
                 await asyncio.sleep(RESEND_AFTER_S)
+            crash_point("api.before_submit")
             try:
-                return await inbox.submit(submission)
+                outcome = await inbox.submit(submission)
             except OutcomeUnknown:
                 may_be_in = True
             except NotSent:
                 pass
             except StreamsError as error:
                 raise ProblemError("internal", "The inbox refused the command.") from error
+            else:
+                crash_point("api.after_submit")
+                return outcome
         if may_be_in:
             raise ProblemError(
                 "storage-unavailable",
