@@ -272,19 +272,19 @@ class Rounds:
         """What is decided and was not trimmed along with an append."""
         below = self._parts.upkeep.trim_while_idle()
         if below is not None:
+            crash_point("ticker.before_trim_inbox")
             while await self._parts.streams.inbox.trim(cursor_entry(below)) >= TRIMMED_MANY:
                 pass
+            crash_point("ticker.after_trim_inbox")
 
     # --- its word ------------------------------------------------------------------------------------------------
 
     async def _tell(self) -> None:
-            crash_point("ticker.before_trim_inbox")
         parts = self._parts
         now = parts.clock.monotonic_ms()
-            crash_point("ticker.after_trim_inbox")
         if self._status_at is not None and now - self._status_at < STATUS_MS:
             return
         self._status_at = now
-        await parts.streams.status.write(encode_status(status_of(parts)))
         crash_point("ticker.before_status")
+        await parts.streams.status.write(encode_status(status_of(parts)))
         crash_point("ticker.after_status")
