@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from taskservice.testing.checkers.evidence import Evidence
+from taskservice.domain import events as e
+from taskservice.testing.checkers.evidence import Alarm, Evidence
 from taskservice.testing.checkers.violation import Violation
 
 
@@ -24,14 +25,14 @@ def silent_stalls(evidence: Evidence, late: Sequence[LateDecision]) -> list[Viol
     """
     if evidence.alarms is None:
         return []
+    alarms = [*evidence.alarms, *_raised(evidence)]
     bound = evidence.bounds.alarm_ms
     found = []
     for stall in evidence.stalls:
         if stall.ended_ms - stall.begun_ms < bound:
             continue
         told = any(
-            alarm.kind == stall.kind and stall.begun_ms <= alarm.at_ms <= stall.begun_ms + 2 * bound
-            for alarm in evidence.alarms
+            alarm.kind == stall.kind and stall.begun_ms <= alarm.at_ms <= stall.begun_ms + 2 * bound for alarm in alarms
         )
         if not told:
             found.append(
@@ -40,8 +41,15 @@ def silent_stalls(evidence: Evidence, late: Sequence[LateDecision]) -> list[Viol
     for decision in late:
         since = max(decision.since, evidence.observed_from)
         waited = decision.since + decision.waited_ms - since
-        told = any(since <= alarm.at_ms <= since + 2 * bound for alarm in evidence.alarms)
+        told = any(since <= alarm.at_ms <= since + 2 * bound for alarm in alarms)
         if waited > 2 * bound and not told:
             what = f"what was due at {since} was undecided for {waited} ms, and nobody said so"
             found.append(Violation("I26", decision.position, what))
     return found
+
+
+def _raised(evidence: Evidence) -> list[Alarm]:
+    """Those that are in the log itself."""
+    return [
+        Alarm(record.event.kind, record.event.ts) for record in evidence.log if isinstance(record.event, e.AlarmRaised)
+    ]
