@@ -77,8 +77,8 @@ def _note(
 
 
 @task("faults.fast")
-async def fast(ctx: TaskContext, canary: str = "") -> None:
-    """End at once."""
+async def fast(ctx: TaskContext, canary: str = "", blob: str = "") -> None:
+    """End at once, however much `blob` weighs."""
     begun(ctx, canary)
     ended(ctx, canary)
 
