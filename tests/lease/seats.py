@@ -58,6 +58,10 @@ class FakeEpochs:
         self.witnessed = max(self.witnessed, witnessed)
         return Grant(self.epoch, self.recovering, self.witnessed, tuple(self.losses))
 
+    async def testify(self, partition: int, witnessed: int) -> None:
+        self._answer(partition)
+        self.witnessed = max(self.witnessed, witnessed)
+
     async def lease(self, partition: int) -> Grant:
         self._answer(partition)
         return Grant(self.epoch, self.recovering, self.witnessed, tuple(self.losses))

@@ -229,7 +229,7 @@ async def test_without_the_epoch_store_nobody_begins_to_lead(
     step = await first.elector.run_once()
 
     assert isinstance(step, Failed)
-    assert (step.step, step.error) == ("take an epoch", "StoreDownError: no answer")
+    assert (step.step, step.error) == ("compare log and archive", "StoreDownError: no answer")
     assert await world.streams.log.head() is None
     epochs.down = False
     assert (await elected(second)).epoch == 1

@@ -126,11 +126,15 @@ async def test_an_empty_log_beside_a_full_archive_is_never_begun_in_silence(
 ) -> None:
     await three_events(world, first, epochs)
     world.drop_key(KEYS.events)
+    second.candidate.epoch, second.candidate.position = 1, 7
 
     step = await second.elector.run_once()
 
     assert isinstance(step, CannotLead)
     assert step.reason == LogEmpty(4)
+    assert "taskservice recover --from-archive" in str(step.reason)
+    assert epochs.witnessed == 7  # whoever recovers may be another process
+    assert epochs.epoch == 1  # a number for nothing would hold up the projector of whoever leads another Redis
     assert await world.streams.log.head() is None
     again = await first.elector.run_once()  # the lock was given up: the other one says the same
     assert isinstance(again, CannotLead)
@@ -147,4 +151,6 @@ async def test_a_log_that_parted_from_its_archive_is_left_alone(
 
     assert isinstance(step, CannotLead)
     assert isinstance(step.reason, LogDiverged)
+    assert "taskservice recover --from-archive --discard-log" in str(step.reason)
+    assert epochs.epoch == 1
     assert world.snapshot() == before

@@ -37,6 +37,11 @@ async def test_the_highest_witnessed_position_is_kept(epochs: EpochStore) -> Non
     assert (await epochs.take_epoch(0, 0, 100)).witnessed == 100
     assert (await epochs.take_epoch(0, 0, 40)).witnessed == 100
     assert (await epochs.take_epoch(0, 0, 170)).witnessed == 170
+    await epochs.testify(0, 180)
+    await epochs.testify(0, 20)
+    await epochs.testify(5, 20)
+    assert (await epochs.lease(0)).witnessed == 180
+    assert (await epochs.lease(5)).witnessed == 0
 
 
 async def test_a_recovery_is_remembered_until_a_later_one(epochs: EpochStore) -> None:

@@ -134,7 +134,9 @@ class Candidacy:
         witness = await self._candidate.catch_up(head)
         self.step = "compare log and archive"
         if isinstance(blocked := await self._compare(head), LogEmpty | LogDiverged):
-            raise _Stop(blocked)  # before an epoch is taken: whoever leads another Redis would be held up by each
+            # No epoch is taken for it: each would hold up the projector of who may lead another Redis.
+            await self._epochs.testify(self._partition, witness.position)
+            raise _Stop(blocked)
         self.step = "take an epoch"
         crash_point("ticker.before_take_epoch")
         grant = await self._epochs.take_epoch(self._partition, 0 if head is None else head.epoch, witness.position)

@@ -97,6 +97,10 @@ class EpochStore(Protocol):
         """`epoch = GREATEST(epoch, log_epoch) + 1`, `witnessed = GREATEST(witnessed, …)`, in one step."""
         ...
 
+    async def testify(self, partition: int, witnessed: int) -> None:
+        """`witnessed = GREATEST(witnessed, …)` alone, if there is a row."""
+        ...
+
     async def lease(self, partition: int) -> EpochGrant:
         """The row as it is, with the last epoch given out; zeros before the first. Takes nothing."""
         ...

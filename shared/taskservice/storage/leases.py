@@ -83,6 +83,11 @@ class MysqlEpochStore:
             await connection.execute("COMMIT")
         return EpochGrant(epoch=rows[0][0], recovering=rows[0][1], witnessed=rows[0][2], losses=losses)
 
+    async def testify(self, partition: int, witnessed: int) -> None:
+        """Keep the highest position that a candidate saw, though it can't lead."""
+        async with self._database.acquire() as connection:
+            await connection.execute(statement("testify"), {"partition": partition, "witnessed": witnessed})
+
     async def lease(self, partition: int) -> EpochGrant:
         """The row as it is, with the last epoch given out; zeros before the first."""
         rows = await self._database.fetch(statement("select_lease"), {"partition": partition})
