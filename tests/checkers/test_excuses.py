@@ -188,7 +188,7 @@ def test_a_handler_that_was_killed_leaves_a_start_without_an_end() -> None:
         at=T + 1_150,
         cause=f"{T + 1_150}-0#0",
     )
-    steps = [replace(step, event=lost_attempt) if step.name == "first ended" else step for step in steps]
+    steps = [replace(step, event=lost_attempt) if step.name == "first ended" else step for step in STEPS]
     assert GOOD.effects is not None
     rest = tuple(one for one in GOOD.effects if one.instance_id != FIRST)
 
