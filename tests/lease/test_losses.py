@@ -1,10 +1,10 @@
 """What a new leader does when Redis has lost something: nothing in silence, and nothing twice."""
 
 import pytest
-from tests.lease.seats import FakeEpochs, Seat, elected
+from tests.lease.seats import FakeEpochs, Grant, Seat, elected
 from tests.streams.contract.world import INFO, KEYS, QUEUE, World, appended
 
-from taskservice.lease.outcomes import CannotLead, LogDiverged, LogEmpty, Loss, Resigned
+from taskservice.lease.outcomes import CannotLead, Failed, LogDiverged, LogEmpty, Loss, Resigned
 from taskservice.streams.answers import NoGroup
 from taskservice.streams.batches import AppendBatch, ArchivedEntry, DispatchEntry, NewStream, Submission
 
@@ -154,3 +154,62 @@ async def test_a_log_that_parted_from_its_archive_is_left_alone(
     assert "taskservice recover --from-archive --discard-log" in str(step.reason)
     assert epochs.epoch == 1
     assert world.snapshot() == before
+
+
+@pytest.mark.parametrize("script", ["restore", "regroup", "takeover"])
+async def test_a_loss_is_told_by_whoever_comes_after_a_candidate_that_broke_off(
+    world: World, first: Seat, second: Seat, epochs: FakeEpochs, script: str
+) -> None:
+    """The tail may be restored by then: nothing in Redis shows any more that it was gone."""
+    await three_events(world, first, epochs)
+    cut_log(world, 2)
+    for _ in range(2):  # a takeover without answer is asked for twice
+        world.refuse(script)
+
+    assert isinstance(await first.elector.run_once(), Failed)
+    term = await elected(second)
+
+    assert [entry.id for entry in await world.streams.log.read("0-0", 10)] == ["1-1", "1-2", "1-3", "1-4", "3-5"]
+    assert term.recovering
+    assert [(loss.from_position, loss.to_position) for loss in term.losses] == [(3, 4)]
+
+
+async def test_a_redis_that_is_replaced_under_a_candidate_is_not_taken_over(
+    world: World, first: Seat, second: Seat, epochs: FakeEpochs
+) -> None:
+    """It has read the head and the archive's; then the end of the log goes, and with it what it would have followed."""
+    await three_events(world, first, epochs)
+
+    async def replaced(partition: int, log_epoch: int, witnessed: int) -> Grant:
+        grant = await FakeEpochs.take_epoch(epochs, partition, log_epoch, witnessed)
+        cut_log(world, 2)
+        return grant
+
+    epochs.take_epoch = replaced  # type: ignore[method-assign]
+    step = await second.elector.run_once()
+    del epochs.take_epoch
+
+    assert isinstance(step, Failed)
+    assert [entry.id for entry in await world.streams.log.read("0-0", 10)] == ["1-1", "1-2"]
+    term = await elected(second)
+    assert (term.previous_id, term.recovering) == ("1-4", True)
+
+
+async def test_one_loss_is_one_recovery_though_the_log_stays_below_what_was_seen(
+    world: World, first: Seat, second: Seat, epochs: FakeEpochs
+) -> None:
+    """A process that slept through the recovery comes back with what it saw before it."""
+    await three_events(world, first, epochs)
+    cut_log(world, 2)
+    epochs.archive = epochs.archive[:1]
+    first.candidate.position = second.candidate.position = 30
+    first.candidate.epoch = second.candidate.epoch = 1
+
+    told = await elected(first)
+    first.candidate.recovered_epoch = second.candidate.recovered_epoch = told.epoch
+    await first.elector.step_down(Resigned("test"))
+    again = await elected(second)
+
+    assert [(loss.from_position, loss.to_position) for loss in told.losses] == [(3, 30)]
+    assert (again.losses, again.recovering) == ((), False)
+    assert epochs.recoveries_begun == [told.epoch]

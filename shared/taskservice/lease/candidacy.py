@@ -133,7 +133,7 @@ class Candidacy:
         self.step = "catch up"
         witness = await self._candidate.catch_up(head)
         self.step = "compare log and archive"
-        if isinstance(blocked := await self._compare(head), LogEmpty | LogDiverged):
+        if isinstance(blocked := await self._compare(head), Blocked):
             # No epoch is taken for it: each would hold up the projector of who may lead another Redis.
             await self._epochs.testify(self._partition, witness.position)
             raise _Stop(blocked)
@@ -162,7 +162,10 @@ class Candidacy:
         return await self._take_over(grant, head, facts.run_id, recovering=recovering, losses=tuple(losses))
 
     async def _compare(self, head: LogEntry | None) -> HeadComparison:
-        return await compare_with_archive(self._streams.log, self._epochs, self._partition, head)
+        comparison = await compare_with_archive(self._streams.log, self._epochs, self._partition, head)
+        if isinstance(comparison, Blocked) and await self._streams.log.head() != head:
+            raise _Stop(BrokeOff(self.step, "the log was replaced meanwhile"))  # one end is of it, one of the other
+        return comparison
 
     async def _restore(self, grant: EpochGrant, tail: RestoreTail) -> list[Loss]:
         self.step = "restore the log's tail from the archive"
