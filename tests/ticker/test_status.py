@@ -89,7 +89,7 @@ def test_the_counts_are_of_the_last_five_minutes() -> None:
     assert (later.succeeded, later.failed, later.cancelled) == (0, 0, 1)
 
 
-def ended(status: str, started_at: int, ended_at: int, *records: AttemptRecord) -> Instance:
+def ended(status: str, started_at: int, ended_at: int, *records: AttemptRecord, next_attempt: int = 1) -> Instance:
     return Instance(
         id="i",
         tenant_id="t",
@@ -103,6 +103,8 @@ def ended(status: str, started_at: int, ended_at: int, *records: AttemptRecord) 
         status="SUCCESS" if status == "SUCCESS" else "FAILED",
         started_at=started_at,
         ended_at=ended_at,
+        attempt=1,
+        next_attempt=next_attempt,
         previous_attempts=records,
     )
 
@@ -117,7 +119,7 @@ def test_what_ended_before_the_takeover_counts_in_the_window_alone() -> None:
 
 def test_a_failure_between_two_attempts_has_no_duration() -> None:
     attempt = AttemptRecord(attempt=1, status="FAILED", started_at=5, ended_at=12)
-    total = Tally(0, [ended("FAILED", 5, 12, attempt), ended("FAILED", 5, 9_000, attempt)]).total(1)
+    total = Tally(0, [ended("FAILED", 5, 12, attempt), ended("FAILED", 5, 12, attempt, next_attempt=2)]).total(1)
     assert (total.failed, total.duration_total_ms, total.duration_count) == (2, 7, 1)
 
 

@@ -333,3 +333,42 @@ def test_the_leader_ends_a_run_whose_worker_forgot_the_timeout() -> None:
 
     (ended,) = world.events(e.AttemptTimedOut)
     assert (ended.final, ended.started_at) == (True, T0)
+
+
+def test_the_end_of_an_attempt_is_not_that_of_the_wait_for_the_next_one() -> None:
+    world = World()
+    world.create(enabled=False, max_retries=3, retry_delay_ms=60 * SECOND)
+    world.trigger()
+    entry = world.take_one()
+    world.advance(5 * SECOND)
+    world.fail(entry)
+    (failed,) = world.events(e.AttemptFailed)
+    world.advance(20 * SECOND)
+
+    (scheduled,) = world.events(e.InstanceScheduled)
+
+    cancel(world, scheduled.instance_id)
+
+    (instance,) = world.state.ended.values()
+    (cancelled,) = world.events(e.InstanceCancelled)
+    assert cancelled.ended_at >= failed.ended_at + 20 * SECOND
+    assert (instance.status, instance.started_at, instance.ended_at) == (
+        "CANCELLED",
+        failed.started_at,
+        failed.ended_at,
+    )
+    assert instance.updated_at == cancelled.ts
+
+
+def test_what_never_ran_ends_when_it_was_ended() -> None:
+    world = World()
+    world.create(enabled=False, max_concurrency=1)
+    world.trigger(items=2)
+    assert len(world.entries) == 1
+    (waiting,) = [one for one in world.state.instances.values() if not one.entry_position]
+
+    cancel(world, waiting.id)
+
+    (cancelled,) = world.events(e.InstanceCancelled)
+    ended = world.state.ended[waiting.id]
+    assert (ended.started_at, ended.ended_at) == (None, cancelled.ended_at)

@@ -250,9 +250,8 @@ def _facts_of_ended(ended: Iterable[Instance]) -> TurnFacts:
         facts.succeeded += instance.status == "SUCCESS"
         facts.failed += instance.status == "FAILED"
         facts.cancelled += instance.status == "CANCELLED"
-        # One that failed while no attempt was open keeps the start of the attempt before.
-        last = instance.previous_attempts[-1] if instance.previous_attempts else None
-        ran_to_its_end = instance.status == "SUCCESS" or (last is not None and last.ended_at == instance.ended_at)
+        # One that ended while it waited for its next attempt shows the times of the attempt before.
+        ran_to_its_end = instance.next_attempt == instance.attempt
         if ran_to_its_end and instance.started_at is not None and instance.ended_at is not None:
             facts.durations_ms.append(max(0, instance.ended_at - instance.started_at))
     return facts

@@ -293,14 +293,18 @@ def _record_attempt(instance: Instance, status: AttemptStatus) -> None:
 
 
 def _end(state: State, instance: Instance, status: InstanceStatus, ended_at: int) -> None:
-    """Make it terminal: out of the open ones, into those held for 60 s."""
+    """Make it terminal: out of the open ones, into those held for 60 s.
+
+    Start and end are of the current attempt (API.md §2): one that waited for the next attempt keeps those of the last.
+    """
     definition = state.definitions[instance.definition_id]
+    if instance.entry_position or instance.ended_at is None:
+        instance.ended_at = ended_at
     if instance.entry_position:
         discount_dispatched(state, instance)
     elif instance.origin == "SCHEDULE" and instance.attempt == 0:
         definition.waiting_fires -= 1
     instance.status = status
-    instance.ended_at = ended_at
     instance.not_before = None
     instance.error_type = ""
     instance.error_message = ""
