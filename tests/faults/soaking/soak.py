@@ -24,6 +24,8 @@ from tests.faults.soaking.growth import memory_of_keys, rows_of_tables
 
 PRINT_EVERY_S = 10.0
 WORKERS = 3
+LEASE_MS = 2_000
+"""Other work on the machine takes a lease of a second away now and then, which no fault of the soak explains."""
 
 
 def say(line: str) -> None:
@@ -89,7 +91,7 @@ def soak(folder: Path, minutes: float, seed: int) -> int:
     with (
         RedisProcess(folder / "redis") as redis_server,
         MysqlProcess(folder / "mysql", template) as mysql_server,
-        Cluster(folder / "cluster", redis_server.url, mysql_server.url, workers=WORKERS) as cluster,
+        Cluster(folder / "cluster", redis_server.url, mysql_server.url, workers=WORKERS, lease_ms=LEASE_MS) as cluster,
         Growth(redis_server.url, mysql_server.url),
     ):
         stage = Stage(cluster, redis_server, mysql_server)
