@@ -68,8 +68,8 @@ async def _gather(cluster: Cluster, bounds: Bounds, *, quiet: bool) -> Evidence:
     streams = RedisStreams(cluster.redis_url, Keys(0), client_name="taskservice-evidence")
     try:
         async with snapshot(database) as connection:
-            segments = await _segments(connection)
-            read_model = await _read_model(connection)
+            segments = await archive_in(connection)
+            read_model = await read_model_in(connection)
         loaded = await load_state(database, 0)
         in_redis = await _log_in_redis(streams)
         log = _whole_log(segments, in_redis)
@@ -102,7 +102,7 @@ async def _gather(cluster: Cluster, bounds: Bounds, *, quiet: bool) -> Evidence:
     )
 
 
-async def _segments(connection: Connection) -> list[EventSegment]:
+async def archive_in(connection: Connection) -> list[EventSegment]:
     found: list[EventSegment] = []
     while True:
         after = found[-1].last_position if found else 0
@@ -113,7 +113,7 @@ async def _segments(connection: Connection) -> list[EventSegment]:
         found += map(decode_event_segment, rows)
 
 
-async def _read_model(connection: Connection) -> ReadModel:
+async def read_model_in(connection: Connection) -> ReadModel:
     checkpoint = await read_checkpoint(connection, 0)
     reader = Reader(connection)
     tables = {table.name: tuple([row async for page in reader.pages(table) for row in page]) for table in TABLES}
