@@ -3,7 +3,7 @@
 import random
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,7 +34,7 @@ class Flood:
     ) -> None:
         self._cluster = cluster
         self._path = f"/definitions/{definition_id}/trigger"
-        item = {"params": {"canary": CANARIES["default"], **params}}
+        item = {"taskParams": {"canary": CANARIES["default"], **params}}
         self._body = item if items == 1 else {"batch": [item] * items}
         self._items = items
         self._ended = threading.Event()
@@ -115,11 +115,21 @@ def used_ratio(url: str) -> float:
     return int(memory["used_memory"]) / int(memory["maxmemory"])
 
 
-def fill_to(url: str, ratio: float) -> None:
-    """Make the limit so small that this share of it is in use: as full as that, without the data."""
-    with redis.Redis.from_url(url) as client:
-        memory: Any = client.info("memory")
-        client.config_set("maxmemory", str(int(int(memory["used_memory"]) / ratio)))
+class Brim:
+    """Keeps Redis as full as this, without the data: each call sets the limit by what is in use then. Always True.
+
+    :param ratio: share of the limit that is in use; above 1 Redis is out of memory.
+    """
+
+    def __init__(self, url: str, ratio: float) -> None:
+        self._url = url
+        self._ratio = ratio
+
+    def __call__(self) -> bool:
+        with redis.Redis.from_url(self._url) as client:
+            memory: Any = client.info("memory")
+            client.config_set("maxmemory", str(int(int(memory["used_memory"]) / self._ratio)))
+        return True
 
 
 def made(client: Any, **members: Any) -> str:
@@ -128,8 +138,3 @@ def made(client: Any, **members: Any) -> str:
     answer = client.post("/definitions", json={"taskParams": params, **members})
     assert answer.status_code == 201, answer.text
     return str(answer.json()["id"])
-
-
-def at_least(count: Callable[[], int], most: int) -> Callable[[], bool]:
-    """Whether there are so many by now."""
-    return lambda: count() >= most
