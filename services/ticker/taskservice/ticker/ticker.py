@@ -248,6 +248,8 @@ class Ticker:
                 self._answered_at = self._outside.clock.monotonic_ms()
                 if isinstance(outcome, Parted):
                     self._memory.saw_all_of(follower.state)
+                    if self._current_term() is not None:
+                        return True  # what it read is its own epoch's start, after a loss: `_begin_epoch` loads
                     self._log.warning("the state is dropped and loaded anew", why=outcome.why)
                     return False
                 self._hold(follower.state)
@@ -284,7 +286,7 @@ class Ticker:
         if broke:
             await self._pause(stop, AFTER_A_BUG_S)
         if not ended.settled:
-            self._log.warning("the state is dropped and loaded anew", epoch=term.epoch, why=_words(ended.reason))
+            self._log.warning("the state is dropped and loaded anew", epoch=term.epoch, why=repr(ended.reason))
         return ended.settled
 
     async def _begin_epoch(self, term: Term, follower: Follower) -> bool:
@@ -372,7 +374,7 @@ class Ticker:
                 if self._parts is not None:
                     self._parts.tally.renewed(age_ms)
             case SteppedDown(term, reason):
-                self._log.info("following", epoch=term.epoch, reason=_words(reason))
+                self._log.info("following", epoch=term.epoch, reason=repr(reason))
                 self._metrics.stepped_down(reason)
                 self._term = None
                 self._changed.set()
@@ -393,7 +395,3 @@ class Ticker:
         if why != self._last_trouble:
             self._log.warning(event, why=why)
         self._last_trouble = why
-
-
-def _words(reason: StepDownReason) -> str:
-    return repr(reason)
