@@ -13,12 +13,14 @@ import msgspec
 import structlog
 
 from taskservice.streams.answers import Appended, AppendOutcome, Duplicate, Fenced, Gap, NoGroup
-from taskservice.streams.batches import AppendBatch
+from taskservice.streams.batches import AppendBatch, epoch_of, position_of
 from taskservice.streams.errors import NotSent, OutcomeUnknown, ServerRefusal, StreamsError
 from taskservice.streams.ports import PartitionLog
 from taskservice.telemetry.crash_points import crash_point
 
 MAX_IN_FLIGHT = 16
+MAX_OVERTAKINGS = 5
+"""How often a batch may have overtaken the one before it until that is no chance any more."""
 RESEND_PAUSE_S = (0.0, 0.02, 0.05, 0.1, 0.2)
 """Before the first, second, … resending; the last one holds for all later ones."""
 
@@ -35,6 +37,8 @@ class Sent(msgspec.Struct, kw_only=True):
     """By the loop's clock, which counts in less than milliseconds."""
     task: asyncio.Task[AppendOutcome] | None
     """Null: decided while others were waiting to be sent again; sent with them."""
+    overtakings: int = 0
+    """How often it arrived before the one that it follows."""
 
 
 class Confirmed(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,6 +129,9 @@ class Appender:
                 self._confirm(first, ())
             case Fenced(last_id):
                 self._fail(f"FENCED: the log's last entry is {last_id}")
+            case Gap(last_id) if _overtook(last_id, first.batch) and first.overtakings < MAX_OVERTAKINGS:
+                first.overtakings += 1
+                await self._resend(f"it arrived when the log ended at {last_id}")
             case Gap(last_id):
                 self._fail(f"GAP: the log's last entry is {last_id}, not {first.batch.expected_last}")
             case NoGroup(suffix):
@@ -178,6 +185,15 @@ class Appender:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _overtook(last_id: str, batch: AppendBatch) -> bool:
+    """Whether the log ended before the entry that the batch follows, under its own epoch.
+
+    All before it are confirmed when its answer is looked at: it was run before they were. Redis had forgotten the
+    script while several were under way: those before it were sent as text, and it came between by the script's digest.
+    """
+    return epoch_of(last_id) == batch.epoch and position_of(last_id) < position_of(batch.expected_last)
 
 
 async def _append(log_of_partition: PartitionLog, batch: AppendBatch) -> AppendOutcome:
