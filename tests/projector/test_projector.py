@@ -301,6 +301,29 @@ async def test_a_database_that_is_down_is_waited_for(
     assert await projected(database) == folded(history.entries)
 
 
+async def test_a_standby_is_ready_whatever_it_met_while_it_worked(
+    database: Database,
+    streams: RedisStreams,
+    faulty: FaultyDatabase,
+    append: Append,
+    make_projector: MakeProjector,
+) -> None:
+    history = History(Random(18)).grow(60)
+    await append(history.entries[:20])
+    projector = make_projector(pool=faulty)
+    async with running(projector):
+        await wait_for_position(database, 20)
+        faulty.down = Unavailable("down")
+        faulty.faults.plan("START TRANSACTION", Unavailable("gone"), after=False)
+        await append(history.entries[20:])
+        await wait_until(lambda: not projector.ready()["database"], "the projector is not ready", timeout_s=30)
+
+        await streams.commands.call("SET", streams.keys.projector_lock, "another", "PX", 60_000)
+
+        await wait_until(lambda: all(projector.ready().values()), "the standby is ready", timeout_s=30)
+    await streams.commands.call("DEL", streams.keys.projector_lock)
+
+
 async def test_log_lines_become_rows_once(
     database: Database, streams: RedisStreams, make_projector: MakeProjector
 ) -> None:

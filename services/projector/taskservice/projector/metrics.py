@@ -44,6 +44,12 @@ class ProjectorMetrics(Collector):
         self._batch_events = empty(BATCH_EVENTS)
         self._write_us = empty(WRITE_US)
 
+    def stand_by(self) -> None:
+        """Another one works: what this one met while it worked is not so any more."""
+        self.database_up = True
+        self.stands_still = False
+        self.read_position = self.position
+
     def read(self, position: int) -> None:
         """The log was folded up to here."""
         if position > self.read_position:

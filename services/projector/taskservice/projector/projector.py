@@ -364,6 +364,7 @@ class Projector:
             crash_point("projector.after_acquire")
             if isinstance(outcome, Acquired):
                 return
+            self._metrics.stand_by()
             await asyncio.sleep(min(outcome.remaining_ms, self._lock_ms / 3) / 1000 + 0.01)
 
     async def _renew(self) -> None:
