@@ -70,7 +70,9 @@ class ServiceProcess:
         if self.is_running:
             raise RuntimeError(f"{self.name} runs already")
         inherited = {name: value for name, value in os.environ.items() if not _is_setting(name)}
-        own = {PARENT_VARIABLE: str(os.getpid()), "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+        # What comes first on the path stays first: a copy of the product with a planted bug, say.
+        path = os.pathsep.join(filter(None, (inherited.get("PYTHONPATH"), str(ROOT))))
+        own = {PARENT_VARIABLE: str(os.getpid()), "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
         self._process = spawn(
             [sys.executable, "-m", "taskservice.cli.main", *self.command],
             log=self.log,
