@@ -13,11 +13,11 @@ from taskservice.domain.ids import instance_id_of_fire, instance_id_of_trigger
 from taskservice.testing.checkers.evidence import LogRecord
 from taskservice.testing.checkers.inbox_order import item_of
 
-T = 1_800_000_000_000
-"""When the history begins."""
+T = 1_700_000_000_000
+"""When the history begins: long ago, so that all of it is settled by any clock."""
 TENANT = "ada"
 CANARY = "canary-of-ada"
-DEFINITION = "01a3185c-5000-7000-8000-000000000001"
+DEFINITION = "018bcfe5-6800-7000-8000-000000000001"
 ACTOR = e.Actor(type="api_key", id="key-1")
 SPEC = DefinitionSpec(
     task_name=CANARY,

@@ -33,6 +33,7 @@ COMMANDS: Mapping[str, Entry] = MappingProxyType(
         "health": Entry("taskservice.cli.health:command", "ask a service here whether it is ready"),
         "migrate": Entry("taskservice.cli.migrate:command", "bring the tables to this version"),
         "verify": Entry("taskservice.cli.verify:command", "prove that the tables equal the event log"),
+        "check": Entry("taskservice.cli.check:command", "prove that every promise was kept, and say how well"),
         "recover": Entry(
             "taskservice.cli.recover:command", "begin the log again from its archive, after Redis lost it"
         ),

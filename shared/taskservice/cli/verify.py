@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable
 
 import click
 import msgspec
@@ -11,19 +11,18 @@ from taskservice.cli.examples import examples
 from taskservice.cli.exit_codes import ExitCode
 from taskservice.cli.on_database import failure_of_store
 from taskservice.cli.progress import progress
+from taskservice.cli.whole_log import pages_in_redis
 from taskservice.config import Settings, settings_options
 from taskservice.storage.checkpoints import read_checkpoint
 from taskservice.storage.database import Database, Limits, open_database
 from taskservice.storage.errors import StorageError
 from taskservice.storage.verify import Difference, Report, verify
 from taskservice.storage.verify.live_log import compare_log
-from taskservice.streams.answers import LogEntry
 from taskservice.streams.bundle import RedisStreams
 from taskservice.streams.errors import StreamsError
 from taskservice.streams.keys import Keys
 
 STATEMENT_S = 300.0
-PAGE = 1_000
 
 
 @click.command("verify", epilog=examples("taskservice verify", "taskservice verify --json | tail -1 | jq .clean"))
@@ -64,16 +63,9 @@ async def _run(settings: Settings, tell: Callable[[Difference], None]) -> Report
 async def _compare_log(database: Database, streams: RedisStreams, report: Report, partition: int) -> None:
     """The part of the log that Redis still has; a Redis that does not answer is said, and is no difference."""
     try:
-        await compare_log(database, report, partition, _pages(streams))
+        await compare_log(database, report, partition, pages_in_redis(streams.log))
     except StreamsError as error:
         click.echo(f"the log of partition {partition} in Redis was not compared: {error}", err=True)
-
-
-async def _pages(streams: RedisStreams) -> AsyncIterator[Sequence[LogEntry]]:
-    after = "0-0"
-    while page := await streams.log.read(after, PAGE):
-        yield page
-        after = page[-1].id
 
 
 def _print(difference: Difference) -> None:

@@ -19,6 +19,9 @@ from taskservice.testing.checkers.stalls import LateDecision
 from taskservice.testing.checkers.timeliness import Span, check_promptness, check_time, due_since
 from taskservice.testing.checkers.violation import Violation
 
+MOST_LATE = 10_000
+"""Late decisions that are kept: each needs an alarm, and more than so many need no more proof."""
+
 
 class Reading:
     """One pass over a log.
@@ -26,6 +29,7 @@ class Reading:
     :param cuts: made of the same log. :param absences: when nobody led, or could decide.
     :param tell: is called with each violation; what it raises ends the pass.
     :param remembers: how many ended runs it knows; None = all.
+    :param before: is called with each record before the model takes it over.
     """
 
     def __init__(
@@ -36,12 +40,14 @@ class Reading:
         tell: Callable[[Violation], None],
         *,
         remembers: int | None = None,
+        before: Callable[[LogRecord], None] = lambda _: None,
     ) -> None:
         self.partition = Partition(remembers)
         self._cuts = cuts
         self._absences = absences
         self._bounds = bounds
         self._tell = tell
+        self._before = before
         self._chain = Chain()
         self._batches = BatchOrder()
         self._last: LogRecord | None = None
@@ -74,6 +80,7 @@ class Reading:
         except Violation as violation:
             self._tell(violation)
         self._note_lateness(record)
+        self._before(record)
         self._chain.take(record)
         self._batches.take(record)
         note_judgement(self.partition, record)
@@ -97,5 +104,5 @@ class Reading:
 
     def _note_lateness(self, record: LogRecord) -> None:
         since = due_since(self.partition, record)
-        if since is not None and record.decided_at - since > self._bounds.alarm_ms:
+        if since is not None and len(self.late) < MOST_LATE and record.decided_at - since > self._bounds.alarm_ms:
             self.late.append(LateDecision(record.position, since, record.decided_at - since))
