@@ -146,14 +146,18 @@ class Fabric:
     def _revoke(self, revocation: Revocation) -> r.Revoked | None:
         """Take the entry out if the mode allows; else its holder is told, unless only untaken ones were meant."""
         entry = self.entries.get(revocation.entry_id)
-        if entry is None:
-            return None
         mode = revocation.mode
+        if entry is None:
+            return None if mode == "waiting" else _report_of(revocation)
         if entry.holder and mode != "waiting":
             self.on_signal(entry.holder, entry.entry_id, mode)
         if entry.holder and mode != "any":
             return None
         del self.entries[revocation.entry_id]
-        (report,) = r.decode_reports(b"[" + revocation.report + b"]")
-        assert isinstance(report, r.Revoked)
-        return report
+        return _report_of(revocation)
+
+
+def _report_of(revocation: Revocation) -> r.Revoked:
+    (report,) = r.decode_reports(b"[" + revocation.report + b"]")
+    assert isinstance(report, r.Revoked)
+    return report

@@ -165,6 +165,18 @@ def assert_answers_follow_the_log(race: Race) -> None:
     assert answered == [f"cancel-{number}" for number in range(1, race.cancels + 1)]
 
 
+@pytest.mark.fault("F25", invariants="I11 I16")
+def test_a_run_whose_entry_was_deleted_can_be_cancelled() -> None:
+    world = World()
+    world.create(enabled=False)
+    (scheduled,) = world.trigger()
+    world.entries.clear()
+
+    cancel(world, scheduled.instance_id)
+
+    assert [status_of(event) for event in world.events() if status_of(event)] == ["CANCELLED"]
+
+
 @pytest.mark.fault("F47", invariants="I5 I6 I10 I12 I16")
 @pytest.mark.parametrize("first", range(0, HISTORIES, HISTORIES_A_TEST))
 def test_a_cancel_has_one_answer_and_the_run_one_end_whatever_races_it(first: int) -> None:

@@ -272,20 +272,24 @@ class World:
 
     def _revoke(self, entry_id: str, revocation: Revocation) -> r.Revoked | None:
         entry = self.entries.get(entry_id)
-        if entry is None:
-            return None
         mode = revocation.mode
+        if entry is None:
+            return None if mode == "waiting" else _report_of(revocation)
         if entry.taken and mode != "waiting":
             self.signals.append((entry_id, mode))
         if entry.taken and mode != "any":
             return None
         del self.entries[entry_id]
-        (report,) = r.decode_reports(b"[" + revocation.report + b"]")
-        assert isinstance(report, r.Revoked)
-        return report
+        return _report_of(revocation)
 
     def _entry_at(self, position: int) -> str:
         return next((entry_id for entry_id, entry in self.entries.items() if entry.position == position), "")
+
+
+def _report_of(revocation: Revocation) -> r.Revoked:
+    (report,) = r.decode_reports(b"[" + revocation.report + b"]")
+    assert isinstance(report, r.Revoked)
+    return report
 
 
 def fold(log: list[tuple[int, int, bytes]]) -> State:

@@ -238,8 +238,23 @@ async def test_r7_a_finish_that_came_first_wins(world: World, last: str, mode: R
 
     await appended(world, revoking(last, mode, "1-2"))
 
-    assert [(e.reports, e.worker) for e in await inbox(world)] == [(b'[["o",1]]', "w1")]
+    first, *rest = [(e.reports, e.worker) for e in await inbox(world)]
+    assert first == (b'[["o",1]]', "w1")
+    assert rest == ([] if mode == "waiting" else [(b"[['1-2']]", "")]), "it comes too late to mean anything"
     assert await signals(world) == []
+
+
+@pytest.mark.parametrize("mode", ["waiting", "cancel", "any"])
+@pytest.mark.fault("F25", invariants="I11 I16")
+async def test_an_entry_that_somebody_deleted_is_reported_when_it_is_to_end(
+    world: World, last: str, mode: RevocationMode
+) -> None:
+    """Nobody else will ever say a word about it: its run could not even be cancelled."""
+    world.drop_entry(KEYS.dispatch(QUEUE), "1-2")
+
+    await appended(world, revoking(last, mode, "1-2"))
+
+    assert [e.reports for e in await inbox(world)] == ([] if mode == "waiting" else [b"[['1-2']]"])
 
 
 @pytest.mark.fault("F47", invariants="I16")

@@ -191,14 +191,17 @@ for at = dispatches_at, revocations_at - 1, 3 do
   call('XADD', KEYS[FIRST_DISPATCH + tonumber(ARGV[at])], epoch .. '-' .. ARGV[at + 1], 'd', ARGV[at + 2])
 end
 
--- 6. What is taken back. Whoever takes the entry out puts the report in: here, or `finish`, never both.
+-- 6. What is taken back. Whoever takes the entry out puts the report in: here, or `finish`. One that is nowhere any more
+-- was ended by `finish`, whose report is in the inbox and comes before this one; or somebody deleted it by hand, and
+-- nobody else will ever say a word about it. Not so in mode waiting: what it asks back goes out again, so nobody may
+-- have it.
 local reports, signals = {}, {}
 for at = revocations_at, workers_at - 1, 6 do
   local key, id, mode = KEYS[FIRST_DISPATCH + tonumber(ARGV[at])], ARGV[at + 2], ARGV[at + 3]
   local held = #call('XPENDING', key, 'workers', id, id, 1) > 0
   if mode == 'any' or not held then
     local acked = call('XACK', key, 'workers', id)
-    if call('XDEL', key, id) + acked > 0 then
+    if call('XDEL', key, id) + acked > 0 or mode ~= 'waiting' then
       reports[#reports + 1] = ARGV[at + 4]
     end
   end

@@ -120,7 +120,7 @@ class Appending:
         held = entry_id in stream.groups[GROUP].pending
         if item.mode == "any" or not held:
             acknowledged = stream.acknowledge(GROUP, entry_id)
-            if stream.delete(entry_id) or acknowledged:
+            if stream.delete(entry_id) or acknowledged or item.mode != "waiting":
                 reports.append(item.report)
         return held
 
