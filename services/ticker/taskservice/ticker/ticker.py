@@ -29,7 +29,6 @@ from taskservice.lease.outcomes import (
     Failed,
     Leads,
     LogRefused,
-    StepDownReason,
     SteppedDown,
 )
 from taskservice.lease.outcomes import (
