@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 import redis
-from tests.streams.wires import proxy_to, server_that_says
+from tests.streams.wires import proxy_to, server_that_reads_no_more, server_that_says
 
 from taskservice.localstack.ports import any_free
 from taskservice.streams.bundle import RedisStreams
@@ -80,6 +80,23 @@ async def test_a_frozen_server_that_still_accepts_connections_is_no_server(redis
 
         with pytest.raises(NotSent):
             await asyncio.wait_for(link.call("PING"), 20)
+
+
+@pytest.mark.fault("F22", invariants="I8")
+async def test_what_a_server_does_not_take_off_its_connection_is_given_up_in_time() -> None:
+    """A large command fills the sockets' buffers; whoever waits behind it must not wait for ever."""
+    async with server_that_reads_no_more(welcomes=2) as port:  # the connection's name, and the first call
+        link = Link(f"redis://127.0.0.1:{port}/0")
+        assert await link.call("PING") == b"OK"
+        large = asyncio.ensure_future(link.call("SET", "test:key", b"x" * 50_000_000, timeout_s=0.5))
+        behind = asyncio.ensure_future(link.call("PING", timeout_s=0.5))
+
+        with pytest.raises(OutcomeUnknown, match=r"0\.5 s"):
+            async with asyncio.timeout(30):
+                await large
+        async with asyncio.timeout(30):
+            assert await behind == b"OK"  # over a connection of its own
+        await link.close()
 
 
 async def test_what_is_owed_when_a_connection_ends_is_unknown_to_all(link: Link, redis_url: str) -> None:

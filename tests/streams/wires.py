@@ -77,3 +77,24 @@ async def server_that_says(line: bytes, *, welcomes: int) -> AsyncIterator[int]:
         server.close()
         for writer in writers:
             await _closed(writer)
+
+
+@asynccontextmanager
+async def server_that_reads_no_more(*, welcomes: int) -> AsyncIterator[int]:
+    """A server that answers its first `welcomes` commands with OK and then takes nothing off its connection; its port."""
+    writers: set[asyncio.StreamWriter] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.add(writer)
+        seen = 0
+        while seen < welcomes and (data := await reader.read(65536)):
+            writer.write(b"+OK\r\n" * data.count(b"*"))
+            seen += data.count(b"*")
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        for writer in writers:
+            await _closed(writer)

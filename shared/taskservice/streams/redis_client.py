@@ -168,6 +168,12 @@ class _Session:
             if not future.done():
                 future.set_result(OutcomeUnknown(f"connection lost before the answer came: {reason}"))
 
+    def abort(self) -> None:
+        """Throw away what was not sent: whoever is sending hears that the connection is gone."""
+        writer = self.connection._writer  # noqa: SLF001 - redis-py has no other way to it
+        if writer is not None:
+            writer.transport.abort()
+
     async def close(self) -> None:
         """End it and wait until its reader is gone."""
         self.end(ConnectionError("closed"))
@@ -219,8 +225,13 @@ class Link:
             session = self._session
             if session is None or session.broken is not None or not session.connection.is_connected:
                 session = await self._connect()
-            answer = await session.post(args)
-        timer = asyncio.get_running_loop().call_later(timeout_s, _expire, session, timeout_s)
+            # From before it is sent: a server that takes nothing off its connection holds up the sending as well.
+            timer = asyncio.get_running_loop().call_later(timeout_s, _expire, session, timeout_s)
+            try:
+                answer = await session.post(args)
+            except BaseException:
+                timer.cancel()
+                raise
         try:
             value = await answer
         except asyncio.CancelledError:
@@ -278,6 +289,7 @@ class Link:
 
 def _expire(session: _Session, timeout_s: float) -> None:
     session.end(TimeoutError(f"no answer within {timeout_s:g} s"))
+    session.abort()
 
 
 def _translated(error: Exception) -> Exception:
