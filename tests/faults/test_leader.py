@@ -7,7 +7,7 @@ import pytest
 from tests.faults.conftest import MakeCluster
 from tests.faults.harness.cluster import Cluster
 from tests.faults.harness.modes import Blackhole, Delay, Half, Mode, Pass, Reset
-from tests.faults.harness.moments import let_pass
+from tests.faults.harness.moments import head, let_pass, wait_for_progress
 from tests.faults.harness.ordeal import SEED, ordeal
 
 from taskservice.domain import events as e
@@ -30,18 +30,6 @@ def cluster(make_cluster: MakeCluster) -> Cluster:
 @pytest.fixture
 def seed(request: pytest.FixtureRequest) -> str:
     return f"{SEED}-{request.node.name}"
-
-
-def head(cluster: Cluster) -> int:
-    """Position of the last entry that a subscriber saw."""
-    sightings = cluster.records.sightings
-    return max((one.position for one in sightings[-1:]), default=0)
-
-
-def wait_for_progress(cluster: Cluster, events: int = 10) -> None:
-    """The log grows by that many entries."""
-    before = head(cluster)
-    wait_until_blocking(lambda: head(cluster) >= before + events, f"{events} more events", timeout_s=PATIENCE_S)
 
 
 def terms(evidence: Evidence) -> list[int]:

@@ -114,6 +114,7 @@ class Watcher:
     def _redis(self) -> redis.Redis:
         return redis.Redis.from_url(
             self._redis_url,
+            single_connection_client=True,  # a pool would connect anew in silence after a short absence
             socket_timeout=ANSWER_WITHIN_S,
             socket_connect_timeout=ANSWER_WITHIN_S,
             retry=Retry(NoBackoff(), 0),
