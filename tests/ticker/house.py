@@ -22,6 +22,7 @@ from taskservice.domain.event_codec import UnknownEvent, decode_event
 from taskservice.domain.evolve import evolve, fold_cursor
 from taskservice.domain.state import State
 from taskservice.domain.status import PartitionStatus, decode_status
+from taskservice.domain.watch import WatchBounds
 from taskservice.domain.workers import HandlerInfo, WorkerInfo, encode_worker
 from taskservice.lease import ElectionSettings
 from taskservice.storage.database import Database
@@ -111,6 +112,7 @@ class House:
     loads: int = 0
     rows_up_to: int | None = None
     mysql_ms: int | None = None
+    watch: WatchBounds = field(default_factory=WatchBounds)
 
     def __post_init__(self) -> None:
         self.client = self.connect()
@@ -153,7 +155,7 @@ class House:
             outside,
             identity=Identity(leader=name, version="1", tzdata="1", settings=e.DecisionSettings()),
             election=ElectionSettings(ttl_ms=self.ttl_ms, poll_ms=50),
-            settings=LeaderSettings(worker_ttl_ms=self.worker_ttl_ms, survey_ms=self.survey_ms),
+            settings=LeaderSettings(worker_ttl_ms=self.worker_ttl_ms, survey_ms=self.survey_ms, watch=self.watch),
             metrics=TickerMetrics(CollectorRegistry()),
         )
         made = Process(name, ticker, streams)
@@ -196,6 +198,9 @@ class House:
         await self.submit(command)
         return command.id
 
+    async def stop_scheduler(self) -> None:
+        await self.submit(c.StopScheduler(id=self.new_id(), tenant_id=TENANT, actor=ACTOR))
+
     def new_id(self) -> str:
         return f"command-{next(self._numbers)}"
 
@@ -223,6 +228,8 @@ class FakeWorker:
     alive: bool = True
     silent: bool = False
     """Takes, and never reports."""
+    cut: bool = False
+    """Its reads are cut off; its beats go on."""
     not_pending: tuple[str, ...] = ()
     """What it says of entries that it runs and that are not pending to it any more."""
     beats: int = 0
@@ -250,7 +257,7 @@ class FakeWorker:
             found = getattr(answer, "registry", None)
             if found is not None:
                 registry = {suffix: decode_stream_info(data) for suffix, data in found.items()}
-            if registry:
+            if registry and not self.cut:
                 await self._take(list(registry))
             await asyncio.sleep(0.01)  # the pace of a worker that a person would not notice
 

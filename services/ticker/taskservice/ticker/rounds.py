@@ -13,7 +13,7 @@ from taskservice.streams.errors import NotSent, OutcomeUnknown
 from taskservice.telemetry.crash_points import crash_point
 from taskservice.ticker.leadership import MEMORY_CLOSED, Leadership, LostWorker
 from taskservice.ticker.ports import UtcSource
-from taskservice.ticker.redis_time import TOLERANCE_MS, ClockReadings, clock_trouble
+from taskservice.ticker.redis_time import TOLERANCE_MS, ClockReadings, HostClock, clock_trouble
 from taskservice.ticker.status_report import status_of
 from taskservice.ticker.stream_lengths import stream_entries
 from taskservice.ticker.surveyor import Sight, StreamGone, entries_of, look
@@ -63,6 +63,7 @@ class Rounds:
         self._idle_looked_at = parts.clock.monotonic_ms()
         self._suspects: dict[int, int] = {}
         self._watchdog = Watchdog(parts, epochs, store_errors)
+        self._host = HostClock(parts.clock)
         self._failing = False
 
     async def run(self) -> None:
@@ -132,8 +133,13 @@ class Rounds:
             return
         stepped_ms = parts.time.measure(sent_at, answered_at, facts.now_ms)
         if abs(stepped_ms) > TOLERANCE_MS:
-            self._watchdog.redis_jumped(stepped_ms)
-            parts.clock_trouble = f"the clock of Redis jumped by {stepped_ms:+d} ms"  # until it is compared
+            jumped = f"the clock of Redis jumped by {stepped_ms:+d} ms"
+            self._watchdog.clock_jumped(jumped)
+            parts.clock_trouble = jumped  # until it is compared
+        host_ms = self._host.look()
+        if host_ms:
+            self._watchdog.clock_jumped(f"the clock of the leader's host jumped by {host_ms:+d} ms")
+            self._clocks_at = None
         if parts.memory_closed != (facts.used_ratio >= MEMORY_CLOSED):
             log.warning("Redis' memory", used_ratio=round(facts.used_ratio, 3), closed=not parts.memory_closed)
             parts.wake.set()
@@ -266,7 +272,8 @@ class Rounds:
         try:
             await self._watchdog.ask()
         finally:
-            self._watchdog.judge()
+            if self._watchdog.judge():
+                self._status_at = None  # what changes here is told at once
 
     async def _trim_inbox(self) -> None:
         """What is decided and was not trimmed along with an append."""

@@ -12,7 +12,6 @@ from taskservice.streams.batches import cursor_entry
 from taskservice.ticker.archive_look import ArchiveLook
 from taskservice.ticker.intake import Proof
 from taskservice.ticker.leadership import NOT_COMPARED, AlarmChange, Leadership
-from taskservice.ticker.redis_time import HostClock
 from taskservice.ticker.untaken import UntakenLook, idle_streams
 
 LOOKS_A_BOUND = 12
@@ -48,7 +47,6 @@ class Watchdog:
             every_ms=max(often, min(ARCHIVE_SELDOM_MS, bounds.projection_ms // LOOKS_A_BOUND)),
             store_errors=store_errors,
         )
-        self._host = HostClock(parts.clock)
         self._jumps: list[str] = []
         self._doubted_since: int | None = None
         self._agreed_offset: int | None = None
@@ -57,9 +55,9 @@ class Watchdog:
         """End what is under way."""
         self._archive.close()
 
-    def redis_jumped(self, by_ms: int) -> None:
-        """The clock of Redis was set."""
-        self._jumps.append(f"the clock of Redis jumped by {by_ms:+d} ms")
+    def clock_jumped(self, what: str) -> None:
+        """A clock was set: which, and by how much."""
+        self._jumps.append(what)
 
     def many_still(self, workers: int) -> None:
         """So many workers stand still at once that it may be something else; 0 = it is not so (any more)."""
@@ -114,8 +112,8 @@ class Watchdog:
 
     # --- what is known without asking ----------------------------------------------------------------------------
 
-    def judge(self) -> None:
-        """Raise and clear alarms by what is known now."""
+    def judge(self) -> bool:
+        """Raise and clear alarms by what is known now; whether any changed."""
         parts = self._parts
         monotonic_ms = parts.clock.monotonic_ms()
         self._archive.ask_if_due()
@@ -125,8 +123,10 @@ class Watchdog:
         self._troubles["LOSS"] = self._loss()
         known = {kind: trouble for kind, trouble in self._troubles.items() if trouble is not None}
         now = self._steady_now(monotonic_ms)
-        for change in self._watch.look(monotonic_ms, now, known):
+        changes = self._watch.look(monotonic_ms, now, known)
+        for change in changes:
             self._tell(change, now)
+        return bool(changes)
 
     def _undecided_instant(self, monotonic_ms: int) -> Trouble:
         parts = self._parts
@@ -151,9 +151,6 @@ class Watchdog:
         return Trouble(behind_ms, f"the archive ends at {max(0, archive.position)}, the log at {head}")
 
     def _clocks(self, monotonic_ms: int) -> Trouble | None:
-        stepped_ms = self._host.look()
-        if stepped_ms:
-            self._jumps.append(f"the clock of the leader's host jumped by {stepped_ms:+d} ms")
         doubt = self._parts.clock_trouble
         if doubt is None or doubt == NOT_COMPARED:
             self._doubted_since = None
