@@ -94,7 +94,7 @@ def invariants_of(words: str) -> tuple[str, ...]:
     """`I1 I7-I9` as I1, I7, I8, I9."""
     found = []
     for word in words.split():
-        first, _, last = word.replace("I", "").partition("-")
+        first, _, last = word.replace("I", "").replace("–", "-").partition("-")
         found += [f"I{number}" for number in range(int(first), int(last or first) + 1)]
     return tuple(found)
 
