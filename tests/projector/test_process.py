@@ -5,6 +5,7 @@ import signal
 import sys
 from random import Random
 
+import pytest
 from tests.histories.history import History
 from tests.projector.conftest import Append
 
@@ -35,6 +36,7 @@ async def wait_for_position(database: Database, position: int) -> None:
     await wait_until(there, f"the checkpoint is at {position}", timeout_s=60)
 
 
+@pytest.mark.fault("F30", invariants="I17 I18")
 async def test_projectors_that_are_killed_leave_nothing_half_done(
     database: Database, mysql_url: str, redis_url: str, append: Append
 ) -> None:

@@ -6,6 +6,7 @@ from random import Random
 from typing import Any
 
 import msgspec
+import pytest
 from tests.histories.history import History
 from tests.projector.conftest import Append, FaultyDatabase, MakeProjector
 
@@ -158,6 +159,7 @@ async def test_a_backlog_is_written_in_several_batches(
     assert await projected(database) == folded(history.entries)
 
 
+@pytest.mark.fault("F30", invariants="I17 I18")
 async def test_a_lost_answer_to_commit_is_neither_loss_nor_repetition(
     database: Database, faulty: FaultyDatabase, append: Append, make_projector: MakeProjector
 ) -> None:
@@ -173,6 +175,8 @@ async def test_a_lost_answer_to_commit_is_neither_loss_nor_repetition(
     assert (await database.fetch("SELECT CAST(SUM(scheduled) AS SIGNED) FROM task_stats_hourly"))[0][0] == scheduled
 
 
+@pytest.mark.fault("F28", invariants="I17 I18")
+@pytest.mark.fault("F29", invariants="I17 I18")
 async def test_a_transaction_that_breaks_off_is_written_again_whole(
     database: Database, faulty: FaultyDatabase, append: Append, make_projector: MakeProjector
 ) -> None:
@@ -188,6 +192,7 @@ async def test_a_transaction_that_breaks_off_is_written_again_whole(
     assert await projected(database) == folded(history.entries)
 
 
+@pytest.mark.fault("F29", invariants="I17 I18")
 async def test_a_row_that_somebody_else_holds_is_waited_for(
     database: Database, append: Append, make_projector: MakeProjector
 ) -> None:
@@ -210,6 +215,7 @@ async def test_a_row_that_somebody_else_holds_is_waited_for(
     assert await projected(database) == folded(history.entries)
 
 
+@pytest.mark.fault("F31", invariants="I17 I18")
 async def test_of_two_projectors_at_once_the_second_finds_out_and_starts_anew(
     database: Database, append: Append, make_projector: MakeProjector
 ) -> None:
@@ -235,6 +241,7 @@ async def test_of_two_projectors_at_once_the_second_finds_out_and_starts_anew(
     assert await projected(database) == folded(history.entries)
 
 
+@pytest.mark.fault("F31", invariants="I17 I18")
 async def test_the_lock_passes_to_the_next_projector(
     database: Database, append: Append, make_projector: MakeProjector
 ) -> None:
@@ -265,6 +272,7 @@ async def test_an_epoch_that_began_after_something_else_drops_the_state(
     assert "999-" in outcome.why
 
 
+@pytest.mark.fault("F31", invariants="I17 I24")
 async def test_a_batch_waits_until_the_newer_epoch_has_begun_with_it(
     database: Database, append: Append, make_projector: MakeProjector
 ) -> None:
@@ -285,6 +293,7 @@ async def test_a_batch_waits_until_the_newer_epoch_has_begun_with_it(
     assert await projected(database) == folded([*history.entries, begun])
 
 
+@pytest.mark.fault("F26", invariants="I17 I18")
 async def test_a_database_that_is_down_is_waited_for(
     database: Database, faulty: FaultyDatabase, append: Append, make_projector: MakeProjector
 ) -> None:

@@ -4,6 +4,7 @@ from random import Random
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.histories.history import History
@@ -44,6 +45,7 @@ async def empty(database: Database) -> None:
             await connection.execute(f"DELETE FROM {table}")
 
 
+@pytest.mark.fault("F57", invariants="I17 I19")
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(seed=st.integers(0, 2**32), steps=st.integers(1, 250), cuts=st.lists(st.floats(0, 1), max_size=5))
 async def test_rows_hold_the_state_at_every_cut(database: Database, seed: int, steps: int, cuts: list[float]) -> None:

@@ -74,6 +74,7 @@ async def test_a_cursor_in_the_middle_of_an_entry_is_kept() -> None:
     assert desk.state.position >= 3
 
 
+@pytest.mark.fault("F24", invariants="I18 I20")
 @pytest.mark.parametrize("begin", [1, 2, 3, 4])
 async def test_what_was_trimmed_comes_from_the_archive(begin: int) -> None:
     desk = Desk(begin)
@@ -81,6 +82,7 @@ async def test_what_was_trimmed_comes_from_the_archive(begin: int) -> None:
     assert (desk.state.head_id, desk.state.cursor) == ("2-5", "18-0")
 
 
+@pytest.mark.fault("F24", invariants="I18 I20")
 async def test_a_gap_that_the_archive_does_not_fill_parts() -> None:
     desk = Desk(2)
     del desk.epochs.archive[1:]
