@@ -75,16 +75,17 @@ OPEN_ROUTES: tuple[HTTPRouteHandler, ...] = (live, ready, metrics, *DOCUMENT_ROU
 async def guard(
     connection: ASGIConnection[HTTPRouteHandler, KeyRecord, None, State], handler: BaseRouteHandler
 ) -> None:
-    """Who asks, and whether they may: before anything of the request is read.
+    """Who asks, whether they may, and whether there is room: before anything of the request is read.
 
-    :raises ProblemError: 401, 403, 406.
+    :raises ProblemError: 401, 403, 406, 503.
     """
     access = handler.opt.get("access")
     if access is Access.OPEN:
         return
     parts = connection.app.state.parts
-    identity = await _identify(parts, connection)
     facts = facts_of(connection.scope)
+    facts.place = parts.admission.enter()
+    identity = await _identify(parts, connection)
     facts.tenant_id, facts.key_id = identity.tenant_id, identity.id
     connection.scope["user"] = identity
     authorize(identity, access if isinstance(access, Access) else None)

@@ -8,6 +8,7 @@ import msgspec
 from litestar import Request
 from litestar.datastructures import State
 
+from taskservice.api.admission import Admission
 from taskservice.api.auth import KeyRing
 from taskservice.api.coalesce import Coalesced
 from taskservice.api.followers import Followers
@@ -103,6 +104,7 @@ class Parts:
         self.follow_times = follow_times
         self.stopping = stopping or asyncio.Event()
         self.followers = Followers()
+        self.admission = Admission()
         self.writes = Buckets(write_rate)
         self.failures = Buckets(failure_rate)
         self.decisions = Decisions(reads, patience.looks_ms)

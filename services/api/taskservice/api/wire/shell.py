@@ -6,7 +6,7 @@ document is.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
-from typing import Any, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 import structlog
 
@@ -19,16 +19,29 @@ Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
 STATE_KEY = "taskservice_facts"
+EVENT_STREAM: Final = b"text/event-stream"
 ROUTED_AS = {"HEAD": "GET", "OPTIONS": "TRACE"}
 """What the router is asked for instead. No resource has TRACE: the refusal names the methods that there are."""
 
 _access = structlog.get_logger("taskservice.api.access")
 
 
+class Place(Protocol):
+    """What a request holds while it is under way."""
+
+    def read(self, size: int) -> None:
+        """So many more bytes of its body have come; may raise."""
+        ...
+
+    def leave(self) -> None:
+        """It is answered."""
+        ...
+
+
 class RequestFacts:
     """What is known of a request beside its content. `tenant_id` and `key_id` are set once it is authenticated."""
 
-    __slots__ = ("is_head", "key_id", "problem", "request_id", "tenant_id", "traceparent")
+    __slots__ = ("is_head", "key_id", "place", "problem", "request_id", "tenant_id", "traceparent")
 
     def __init__(self, request_id: str, traceparent: str, *, is_head: bool = False) -> None:
         self.is_head = is_head
@@ -37,6 +50,8 @@ class RequestFacts:
         self.tenant_id = ""
         self.key_id = ""
         self.problem = ""
+        self.place: Place | None = None
+        """Among the requests that are under way, once it has one."""
 
 
 def facts_of(scope: Mapping[str, Any]) -> RequestFacts:
@@ -79,6 +94,12 @@ class Shell:
         # A copy: the server reads the method in its own, to know that the answer to HEAD has no body.
         scope = {**scope, "method": ROUTED_AS.get(method, method)}
 
+        async def receive_counted() -> Message:
+            message = await receive()
+            if facts.place is not None and message["type"] == "http.request":
+                facts.place.read(len(message.get("body", b"")))
+            return message
+
         async def send_with_headers(message: Message) -> None:
             nonlocal status, answered
             if message["type"] == "http.response.start":
@@ -86,13 +107,17 @@ class Shell:
                     message["status"], message["headers"] = 204, _only_allow(message["headers"])
                 status, answered = message["status"], self._clock.monotonic_ms()
                 message["headers"] = self._headers(list(message.get("headers", ())), facts)
+                if facts.place is not None and _is_event_stream(message["headers"]):
+                    facts.place.leave()
             elif method == "HEAD" or status == 204:
                 message["body"] = b""
             await send(message)
 
         try:
-            await self.inner(scope, receive, send_with_headers)
+            await self.inner(scope, receive_counted, send_with_headers)
         finally:
+            if facts.place is not None:
+                facts.place.leave()
             duration_ms = (answered if status else self._clock.monotonic_ms()) - begin
             self._observe(method, status, duration_ms, str(scope.get("path_template") or ""), facts.problem)
             _access.info(
@@ -130,6 +155,10 @@ class Shell:
         if b"cache-control" not in names:
             headers.append((b"cache-control", b"no-store"))
         return headers
+
+
+def _is_event_stream(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    return any(name.lower() == b"content-type" and value.startswith(EVENT_STREAM) for name, value in headers)
 
 
 def _only_allow(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:

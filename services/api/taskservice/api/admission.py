@@ -1,0 +1,68 @@
+"""How much this process does at once: requests under way, and bytes of their bodies. Beyond, a request is refused.
+
+A write may wait 5 s for its outcome and a read as long for the database, so a flood, or a database that takes its time,
+would pile up requests without end. Event streams are not counted here once they have begun: `followers` counts those.
+"""
+
+from typing import Final
+
+from taskservice.api.wire.problems import ProblemError
+
+MOST_REQUESTS: Final = 1_000
+MOST_BODY_BYTES: Final = 64 * 1_048_576
+RETRY_MS: Final = 1_000
+
+
+class Place:
+    """The place of one request; must be left."""
+
+    def __init__(self, admission: "Admission") -> None:
+        self._admission: Admission | None = admission
+        self._bytes = 0
+
+    def read(self, size: int) -> None:
+        """So many more bytes of its body have come.
+
+        :raises ProblemError: `overloaded`: together with those of all others they are too many.
+        """
+        if self._admission is None:
+            return
+        self._bytes += size
+        self._admission.body_bytes += size
+        if self._admission.body_bytes > self._admission.most_bytes:
+            raise ProblemError(
+                "overloaded", "Too many bytes are being sent at once; nothing was taken.", retry_after_ms=RETRY_MS
+            )
+
+    def leave(self) -> None:
+        """It is answered; leaving twice does nothing."""
+        if self._admission is not None:
+            self._admission.requests -= 1
+            self._admission.body_bytes -= self._bytes
+            self._admission = None
+
+
+class Admission:
+    """The places of this process.
+
+    :param most_requests: under way at once. :param most_bytes: of their bodies together.
+    :ivar requests: under way now. :ivar body_bytes: of their bodies.
+    """
+
+    def __init__(self, most_requests: int = MOST_REQUESTS, most_bytes: int = MOST_BODY_BYTES) -> None:
+        self._most_requests = most_requests
+        self.most_bytes = most_bytes
+        self.requests = 0
+        self.body_bytes = 0
+
+    def enter(self) -> Place:
+        """A place for one more request.
+
+        :raises ProblemError: `overloaded`.
+        """
+        if self.requests >= self._most_requests:
+            raise ProblemError(
+                "overloaded", "Too many requests are under way; nothing was taken.", retry_after_ms=RETRY_MS
+            )
+        self.requests += 1
+        return Place(self)

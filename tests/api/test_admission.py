@@ -1,0 +1,74 @@
+"""What one process does at once is bounded: requests under way, and bytes of their bodies."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import httpx
+from tests.api.scene import PREFIX, Scene, definition, key_of
+
+from taskservice.api.admission import Admission
+from taskservice.testing.waiting import wait_until
+
+MIB = 1_048_576
+
+
+async def test_one_more_than_may_be_under_way_is_refused_and_probes_are_not(scene: Scene) -> None:
+    scene.parts.admission = Admission(most_requests=3)
+    scene.leader.decides = False  # each of them waits for its outcome
+    waiting = [asyncio.ensure_future(scene.call("POST", "/definitions", json=definition())) for _ in range(3)]
+    await wait_until(lambda: scene.parts.admission.requests == 3, "three are under way")
+
+    refused = await scene.call("GET", "/definitions")
+    live = await scene.call("GET", "/health/live", caller=None)
+
+    assert (refused.status_code, refused.json()["code"], refused.headers["retry-after"]) == (503, "overloaded", "1")
+    assert live.status_code == 200
+    assert {(await one).status_code for one in waiting} == {202}
+    assert (await scene.call("GET", "/definitions")).status_code == 200
+    assert (scene.parts.admission.requests, scene.parts.admission.body_bytes) == (0, 0)
+
+
+async def test_bodies_take_no_more_than_so_many_bytes_together(scene: Scene) -> None:
+    """Clients that send slowly: each has sent most of its body, and the rest does not come."""
+    scene.parts.admission = Admission(most_bytes=2 * MIB)
+    go_on = asyncio.Event()
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield b" " * 900_000
+        await go_on.wait()
+        yield b"{}"
+
+    async def post() -> httpx.Response:
+        headers = {"Authorization": f"Bearer {key_of('admin')}", "Content-Type": "application/json"}
+        async with scene.client(None) as client:
+            return await client.post(f"{PREFIX}/definitions", content=slowly(), headers=headers)
+
+    held = [asyncio.ensure_future(post()) for _ in range(2)]
+    await wait_until(lambda: scene.parts.admission.body_bytes == 1_800_000, "two bodies are on their way")
+    refused = await post()
+    go_on.set()
+
+    assert (refused.status_code, refused.json()["code"]) == (503, "overloaded")
+    assert refused.headers["retry-after"] == "1"
+    assert {(await one).status_code for one in held} == {422}  # read whole, and judged
+    assert (scene.parts.admission.requests, scene.parts.admission.body_bytes) == (0, 0)
+
+
+async def test_whoever_is_refused_or_unknown_holds_no_place(scene: Scene) -> None:
+    for caller, path in (("admin", "/definitions?nonsense=1"), (None, "/definitions"), ("viewer", "/nothing")):
+        await scene.call("GET", path, caller=caller)
+    await scene.call("POST", "/definitions", caller="viewer", json=definition())
+
+    assert (scene.parts.admission.requests, scene.parts.admission.body_bytes) == (0, 0)
+
+
+async def test_a_stream_that_has_begun_is_counted_among_the_followers_alone(scene: Scene) -> None:
+    made = await scene.create()
+    run = (await scene.call("POST", f"/definitions/{made['id']}/trigger")).json()
+    path = f"/instances/{run['id']}/logs?follow=true"
+    follower = asyncio.ensure_future(scene.call("GET", path, headers={"Accept": "text/event-stream"}))
+    await wait_until(lambda: scene.parts.followers.count("default") == 1, "it follows")
+
+    await wait_until(lambda: scene.parts.admission.requests == 0, "it holds no place any more")
+    scene.parts.stopping.set()
+    assert (await follower).status_code == 200
