@@ -161,7 +161,7 @@ PROBLEMS: Mapping[str, Kind] = MappingProxyType(
         "overloaded": Kind(
             503,
             "Overloaded",
-            "The service takes no new commands now; try again later.",
+            "Redis is nearly full, or more requests are under way than one process serves; try again later.",
             "Nothing was taken. Wait for `Retry-After`; what was accepted before is still decided and run.",
         ),
         "read-model-behind": Kind(

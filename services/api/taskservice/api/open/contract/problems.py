@@ -80,7 +80,9 @@ _HEADERS = {
 
 
 def of_access(access: Access) -> tuple[str, ...]:
-    """The errors that every route with this access can answer: 429 for too many failed authentications."""
+    """The errors that every route with this access can answer: 429 for too many failed authentications, 503 for too many
+    requests at once.
+    """
     if access is Access.OPEN:
         return ("invalid-parameter", "internal")
     return (
@@ -89,6 +91,7 @@ def of_access(access: Access) -> tuple[str, ...]:
         "forbidden",
         "not-acceptable",
         "limit-reached",
+        "overloaded",
         "internal",
         "storage-unavailable",
     )
