@@ -126,6 +126,7 @@ FAULTY_BODIES: list[tuple[bytes, int, str]] = [
 ]
 
 
+@pytest.mark.fault("F51", invariants="I5", slice=True)
 @pytest.mark.parametrize(("body", "status", "code"), FAULTY_BODIES, ids=range(len(FAULTY_BODIES)))
 async def test_a_faulty_body_is_refused(scene: Scene, body: bytes, status: int, code: str) -> None:
     headers = {"Content-Type": "application/json"} if body else {}

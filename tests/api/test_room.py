@@ -22,6 +22,7 @@ async def leaderless() -> AsyncIterator[Scene]:
         await asyncio.gather(*loops, return_exceptions=True)
 
 
+@pytest.mark.fault("F19", invariants="I5", slice=True)
 async def test_without_a_leader_intake_stops_as_well(leaderless: Scene) -> None:
     """Commands pile up in the inbox while nobody decides; nobody writes a status that would say so, either."""
     server = leaderless.streams.backing

@@ -33,6 +33,7 @@ async def test_a_member_of_a_definition(scene: Scene, name: str, most: int, size
     assert [fault["code"] for fault in refused.json()["errors"]] in (["length"], ["too-many"], ["characters"])
 
 
+@pytest.mark.fault("F51", invariants="I5", slice=True)
 async def test_a_body(scene: Scene) -> None:
     """Read to its limit and judged there; one byte more is not read."""
     body = json.dumps(definition()).encode()
@@ -70,6 +71,7 @@ async def test_a_text_to_filter_by(scene: Scene, name: str) -> None:
     assert (taken.status_code, refused.status_code) == (200, 400)
 
 
+@pytest.mark.fault("F51", invariants="I5", slice=True)
 async def test_the_depth_of_json(scene: Scene) -> None:
     """The body is one level; what is in `taskParams` adds to it."""
 

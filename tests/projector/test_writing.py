@@ -2,6 +2,7 @@
 
 from random import Random
 
+import pytest
 from tests.histories.growing_log import START
 from tests.histories.history import History
 from tests.projector.conftest import Append
@@ -29,6 +30,7 @@ def long_log(length: int) -> list[LogEntry]:
     return [first, *(LogEntry(first.epoch, position, ignored, None) for position in range(2, length + 1))]
 
 
+@pytest.mark.fault("F52", invariants="I18 I20", slice=True)
 async def test_what_is_archived_leaves_the_log_but_for_a_margin(
     database: Database, streams: RedisStreams, append: Append
 ) -> None:

@@ -89,6 +89,7 @@ async def test_a_real_server_is_looked_at(redis_url: str, raw: redis.Redis) -> N
     assert "version" not in found
 
 
+@pytest.mark.fault("F19", invariants="I5 I11", slice=True)
 async def test_out_of_memory_stops_intake_and_nothing_else(redis_url: str, raw: redis.Redis) -> None:
     world = RedisWorld(redis_url)
     streams = world.streams

@@ -309,6 +309,7 @@ async def test_the_inbox_is_trimmed_up_to_the_previous_cursor(world: World) -> N
     assert len(left) < 400
 
 
+@pytest.mark.fault("F22", invariants="I8", slice=True)
 def test_limits_are_checked_before_anything_is_sent() -> None:
     batch_after("1-1", *[b"e"] * 500)
     with pytest.raises(TooLarge, match="501"):
