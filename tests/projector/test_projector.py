@@ -92,6 +92,27 @@ async def test_one_turn_writes_rows_archive_and_checkpoint(
     ]
 
 
+@pytest.mark.fault("F14", invariants="I4")
+async def test_the_archive_never_ends_within_an_append(
+    database: Database, append: Append, make_projector: MakeProjector
+) -> None:
+    """A page may; a log that is led on from there would decide the rest of its inbox entry, and the half again."""
+    entries = History(Random(2)).grow(120).entries
+    within = next(at for at in range(60, len(entries)) if entries[at].cursor is None)
+    end_before = max(at for at in range(within) if entries[at].cursor is not None)
+    projector = make_projector()
+    await append(entries[: end_before + 1])
+    await projector.run_once()
+
+    await append(entries[end_before + 1 : within + 1])
+    assert await projector.run_once() == Projected(0, 0)
+    assert (await read_checkpoint(database, 0)).event_id == entries[end_before].id
+    await append(entries[within + 1 :])
+    assert await projector.run_once() == Projected(len(entries) - end_before - 1, 0)
+
+    assert await projected(database) == folded(entries)
+
+
 async def test_a_turn_without_news_writes_nothing(database: Database, make_projector: MakeProjector) -> None:
     assert await make_projector().run_once() == Projected(0, 0)
     assert await database.fetch("SELECT COUNT(*) FROM event_segments") in ([(0,)], ((0,),))

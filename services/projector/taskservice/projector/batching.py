@@ -31,9 +31,19 @@ class Batching:
         self._window_ms = next_window_ms(0)
 
     @property
+    def whole(self) -> bool:
+        """Whether it ends where an append ends, as every batch must.
+
+        Half an append is no decision: its inbox cursor comes with its last entry. An archive that ended within one
+        could not be led on from after a loss, but by deciding again what the half had decided.
+        """
+        entries = self._folding.entries
+        return not entries or entries[-1].cursor is not None
+
+    @property
     def full(self) -> bool:
-        """Whether the batch in the making takes no more."""
-        return is_full(len(self._folding.entries) + len(self._folding.line_entries), self._folding.bytes)
+        """Whether the batch in the making takes no more; an append is at most 500 events and 1 MiB more."""
+        return self.whole and is_full(len(self._folding.entries) + len(self._folding.line_entries), self._folding.bytes)
 
     @property
     def empty(self) -> bool:
@@ -56,8 +66,8 @@ class Batching:
         self._folding.fold_lines(entry)
 
     def wait_ms(self) -> float | None:
-        """How long the batch should wait for company; None when there is nothing to write."""
-        if self._folding.empty:
+        """How long the batch should wait for company; None when there is nothing to write, or half an append."""
+        if self._folding.empty or not self.whole:
             return None
         return wait_ms(
             window_ms=self._window_ms,

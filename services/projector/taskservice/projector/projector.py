@@ -149,7 +149,7 @@ class Projector:
         self._metrics.read(life.batching.state.position)
         if blocked is not None and life.batching.empty:
             return await self._stand_still(life, str(blocked))
-        if life.batching.empty:
+        if life.batching.empty or (blocked is None and not life.batching.whole):
             return Projected(0, 0)
         batch = life.batching.cut()
         outcome = await life.writing.write(batch)
