@@ -91,6 +91,26 @@ async def test_inbox_entries_that_were_read_and_are_gone_are_a_loss(world: World
     assert "9999999999999-0" in term.losses[0].what
 
 
+@pytest.mark.fault("F34", invariants="I11")
+async def test_a_stream_with_ids_of_nobody_is_made_anew_or_no_epoch_could_ever_add_to_it(
+    world: World, first: Seat, second: Seat, epochs: FakeEpochs
+) -> None:
+    """Somebody added an entry by hand, under an id that Redis chose: each append of each leader is NOGROUP from then on."""
+    await three_events(world, first, epochs)
+    world.add_entry(KEYS.dispatch(QUEUE), "1795471397765-0", "d", b"order")
+
+    term = await elected(second)
+
+    assert term.recovering
+    assert QUEUE in term.losses[0].what
+    assert set(epochs.recoveries_begun) == {2}
+    order = DispatchEntry(QUEUE, 6, b"order")
+    await appended(
+        world,
+        AppendBatch(epoch=2, expected_last=term.started_id, events=(b"d",), cursor="70-0", dispatches=(order,)),
+    )
+
+
 @pytest.mark.parametrize("damage", ["no stream", "no group"])
 async def test_a_registered_stream_that_is_gone_is_a_loss_and_made_anew(
     world: World, first: Seat, second: Seat, epochs: FakeEpochs, damage: str

@@ -42,7 +42,7 @@ from taskservice.streams.answers import (
     Stale,
     TakenOver,
 )
-from taskservice.streams.batches import MAX_BYTES, MAX_DECISIONS, ArchivedEntry, Takeover, position_of
+from taskservice.streams.batches import MAX_BYTES, MAX_DECISIONS, ArchivedEntry, Takeover, epoch_of, position_of
 from taskservice.streams.errors import OutcomeUnknown
 from taskservice.streams.ports import Streams
 from taskservice.telemetry.crash_points import crash_point
@@ -209,6 +209,11 @@ class Candidacy:
         gone = [suffix for suffix, found in zip(suffixes, consumers, strict=True) if isinstance(found, NoGroup)]
         if gone:
             what = f"dispatch streams or their groups: {', '.join(sorted(gone)[:10])}"
+            found += (Loss(from_position=0, to_position=0, what=what),)
+        last_ids = await asyncio.gather(*(self._streams.dispatch.last_id(suffix) for suffix in suffixes))
+        closed = [suffix for suffix, last in zip(suffixes, last_ids, strict=True) if epoch_of(last) >= grant.epoch]
+        if closed:  # nothing of this epoch could be added, nor of any for long
+            what = f"dispatch streams, by entries that somebody added by hand: {', '.join(sorted(closed)[:10])}"
             found += (Loss(from_position=0, to_position=0, what=what),)
         return list(found)
 

@@ -1,7 +1,7 @@
 """The dispatch streams on Redis: taking, finishing, and what the leader learns about who took what."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from taskservice.streams.answers import (
     ConsumerInfo,
@@ -26,6 +26,9 @@ from taskservice.streams.redis_client import Argument, Link, ReadLinks
 from taskservice.streams.scripts import load
 
 _FINISH = load("finish", keys=("inbox", "dispatch..."), argv=("worker", "items..."))
+
+
+NO_ID: Final = "0-0"
 
 
 class RedisDispatch:
@@ -130,6 +133,16 @@ class RedisDispatch:
         """Entries in the stream."""
         entries: int = await self._link.call("XLEN", self._keys.dispatch(suffix))
         return entries
+
+    async def last_id(self, suffix: str) -> str:
+        """The highest id that was ever added."""
+        try:
+            answer = await self._link.call("XINFO", "STREAM", self._keys.dispatch(suffix))
+        except ServerRefusal as refusal:
+            _missing(refusal, suffix)
+            return NO_ID
+        last: bytes = dict(zip(answer[::2], answer[1::2], strict=True))[b"last-generated-id"]
+        return last.decode()
 
 
 def check_finish(items: Sequence[Finish]) -> None:

@@ -149,6 +149,10 @@ class Dispatch(Protocol):
         """Entries in the stream, taken ones included; 0 also when there is no such stream."""
         ...
 
+    async def last_id(self, suffix: str) -> str:
+        """The highest id that was ever added to the stream; `0-0` when there is none, or no such stream."""
+        ...
+
 
 class Beats(Protocol):
     """The workers' signs of life: `task:{p}:workers`."""

@@ -20,7 +20,7 @@ from taskservice.streams.answers import (
 from taskservice.streams.batches import Finish
 from taskservice.streams.dispatch import check_finish
 from taskservice.streams.keys import GROUP, REGISTRY_REV, Keys
-from taskservice.streams.memory.data import GroupData, StreamData, parse, text_of
+from taskservice.streams.memory.data import ZERO, GroupData, StreamData, parse, text_of
 from taskservice.streams.memory.faults import Faults
 from taskservice.streams.memory.server import MemoryServer
 
@@ -111,6 +111,15 @@ class MemoryDispatch:
             return 0 if stream is None else len(stream.ids)
 
         return await self._server.run(self._faults, "dispatch.length", length)
+
+    async def last_id(self, suffix: str) -> str:
+        """The highest id that was ever added."""
+
+        def last_id() -> str:
+            stream = self._server.streams.get(self._keys.dispatch(suffix))
+            return text_of(ZERO if stream is None else stream.last)
+
+        return await self._server.run(self._faults, "dispatch.last_id", last_id)
 
     # --- what Redis does -----------------------------------------------------------------------------------------
 
