@@ -139,6 +139,7 @@ async def test_after_a_silence_the_standby_leads_and_the_old_leader_is_fenced(st
     assert isinstance(step, SteppedDown)
 
 
+@pytest.mark.fault("F5", invariants="I24")
 async def test_a_silent_leader_is_replaced_on_a_real_clock(world: World, epochs: FakeEpochs) -> None:
     leader = seat("leader", world.streams, epochs, SystemClock(), ttl_ms=300)
     standby = seat("standby", world.other, epochs, SystemClock(), ttl_ms=300)
@@ -178,6 +179,7 @@ async def test_the_cursor_and_the_head_come_from_the_last_entry(world: World, fi
 # --- answers that got lost on the way up -------------------------------------------------------------------------
 
 
+@pytest.mark.fault("F10", invariants="I24")
 async def test_a_lost_answer_of_acquire_leaves_no_lock_behind(world: World, first: Seat, second: Seat) -> None:
     world.lose_reply("acquire")
 
@@ -235,6 +237,7 @@ async def test_without_the_epoch_store_nobody_begins_to_lead(
     assert (await elected(second)).epoch == 1
 
 
+@pytest.mark.fault("F8", invariants="I24")
 async def test_without_the_epoch_store_a_leader_leads_on(first: Seat, epochs: FakeEpochs) -> None:
     await elected(first)
     epochs.down = True

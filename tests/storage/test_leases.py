@@ -82,6 +82,7 @@ async def test_a_lease_that_nobody_took_is_read_as_zeros(epochs: EpochStore) -> 
     assert (await epochs.take_epoch(0, 0, 0)).epoch == 1
 
 
+@pytest.mark.fault("F11", invariants="I24")
 async def test_of_many_candidates_no_two_get_the_same_epoch(database: Database) -> None:
     stores = [MysqlEpochStore(database, f"t{number}") for number in range(8)]
 

@@ -25,6 +25,7 @@ async def house() -> AsyncIterator[House]:
         yield made
 
 
+@pytest.mark.fault("F2", invariants="I4 I7")
 @pytest.mark.parametrize("seed", range(3))
 async def test_lost_answers_in_flight_cost_nothing_and_double_nothing(house: House, seed: int) -> None:
     house.ttl_ms = 10_000

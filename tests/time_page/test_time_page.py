@@ -13,6 +13,7 @@ MISFIRED = (3, 4, 5, 6, 7)
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
+@pytest.mark.fault("F43", invariants="I7 I8")
 def test_a_living_stack_decides_what_the_page_says(tmp_path: Path) -> None:
     with stack_for(tmp_path, INTERVAL_MS) as stack:
         observed = observe(stack, INTERVAL_MS)

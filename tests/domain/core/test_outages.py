@@ -15,6 +15,8 @@ def ask(world: World, command: Any, name: str = "") -> list[Any]:
     return world.submit(command(id=name or command.__name__, tenant_id=TENANT, actor=ACTOR))
 
 
+@pytest.mark.fault("F43", invariants="I7")
+@pytest.mark.fault("F55", invariants="I7")
 def test_while_stopped_nothing_starts_and_at_start_the_last_missed_fire_runs() -> None:
     world = World()
     world.create(overlap_policy="ALLOW")

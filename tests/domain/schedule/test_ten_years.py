@@ -9,7 +9,7 @@ import pytest
 from taskservice.domain.definition.spec import DstPolicy
 from taskservice.domain.schedule.cron import cron_schedule
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.fault("F42", invariants="I7 I9")]
 
 QUARTER = timedelta(minutes=15)
 BEGIN = int(datetime(2011, 1, 1, 12, tzinfo=UTC).timestamp())
