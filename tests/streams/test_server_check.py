@@ -43,6 +43,7 @@ GOOD = {
 }
 
 
+@pytest.mark.fault("F20")
 @pytest.mark.parametrize(
     ("changed", "names", "refused"),
     [
@@ -74,6 +75,7 @@ def raw(redis_url: str) -> Iterator[redis.Redis]:
             client.config_set(name, value)
 
 
+@pytest.mark.fault("F20")
 async def test_a_real_server_is_looked_at(redis_url: str, raw: redis.Redis) -> None:
     raw.config_set("maxmemory-policy", "allkeys-lru")
     raw.config_set("maxmemory", "500mb")
