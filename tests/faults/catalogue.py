@@ -20,6 +20,7 @@ CANNOT_OCCUR: Final = "Cannot occur here:"
 """How the third column begins where there is no test."""
 NONE: Final = "–"
 BREAK: Final = "<br>"
+MARKED: Final = "pytest.mark.fault"
 ROW: Final = re.compile(r"\| (?P<fault>F\d+) \|(?P<cells>.*)\|")
 
 
@@ -68,6 +69,7 @@ def marks_of(source: str, path: str) -> Iterator[Mark]:
         for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_")
     ]
+    constants = _constants(tree)
     everywhere = [
         call
         for node in tree.body
@@ -77,7 +79,7 @@ def marks_of(source: str, path: str) -> Iterator[Mark]:
     for test in tests:
         own = [call for decorator in test.decorator_list for call in _calls(decorator)]
         for call in (*own, *everywhere):
-            yield _mark(call, path, test.name)
+            yield _mark(call, constants, path, test.name)
 
 
 def all_marks(folder: Path = TESTS) -> list[Mark]:
@@ -85,7 +87,8 @@ def all_marks(folder: Path = TESTS) -> list[Mark]:
     found = {
         mark
         for path in folder.rglob("test_*.py")
-        for mark in marks_of(path.read_text(encoding="utf-8"), str(path.relative_to(ROOT)))
+        if MARKED in (source := path.read_text(encoding="utf-8"))
+        for mark in marks_of(source, str(path.relative_to(ROOT)))
     }
     return sorted(found, key=lambda mark: (int(mark.fault.removeprefix("F")), mark.path, mark.test))
 
@@ -149,12 +152,31 @@ def _calls(node: ast.AST) -> list[ast.Call]:
     return [
         inner
         for inner in ast.walk(node)
-        if isinstance(inner, ast.Call) and ast.unparse(inner.func) == "pytest.mark.fault" and inner.args
+        if isinstance(inner, ast.Call) and ast.unparse(inner.func) == MARKED and inner.args
     ]
 
 
-def _mark(call: ast.Call, path: str, test: str) -> Mark:
-    words = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
+def _constants(tree: ast.Module) -> dict[str, str]:
+    """Texts that have a name in this file."""
+    found: dict[str, str] = {}
+    for node in tree.body:
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant(value=str(text))):
+                found[name] = text
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.Constant(value=str(text))):
+                found[name] = text
+            case _:
+                pass
+    return found
+
+
+def _mark(call: ast.Call, constants: Mapping[str, str], path: str, test: str) -> Mark:
+    words = {
+        keyword.arg: constants[keyword.value.id]
+        if isinstance(keyword.value, ast.Name)
+        else ast.literal_eval(keyword.value)
+        for keyword in call.keywords
+    }
     fault = str(ast.literal_eval(call.args[0]))
     return Mark(fault, path, test, invariants_of(str(words.get("invariants", ""))), bool(words.get("slice", False)))
 

@@ -40,7 +40,8 @@ def test_marks_name_faults_and_invariants_that_there_are() -> None:
 def test_marks_are_found_wherever_they_stand() -> None:
     source = """
 import pytest
-pytestmark = [pytest.mark.timeout(60), pytest.mark.fault("F1", invariants="I1")]
+BOTH: Final = "I1 I2"
+pytestmark = [pytest.mark.timeout(60), pytest.mark.fault("F1", invariants=BOTH)]
 
 @pytest.mark.fault("F2", invariants="I2 I3", slice=True)
 @pytest.mark.fault("F3")
@@ -54,6 +55,7 @@ class TestMany:
     assert Counter((mark.fault, mark.test) for mark in found) == Counter(
         [("F2", "test_one"), ("F3", "test_one"), ("F1", "test_one"), ("F4", "test_two"), ("F1", "test_two")]
     )
+    assert {mark.invariants for mark in found if mark.fault == "F1"} == {("I1", "I2")}
     (two,) = [mark for mark in found if mark.fault == "F2"]
     assert (two.name, two.invariants, two.in_slice) == ("tests/x.py::test_one", ("I2", "I3"), True)
 
