@@ -159,7 +159,6 @@ def test_the_first_start_says_how_to_make_a_key_and_the_next_one_does_not(
         assert "no API key exists" not in one.log.read_text(encoding="utf-8")
 
 
-@pytest.mark.fault("F20")
 def test_a_role_that_refuses_to_start_ends_all_with_status_2(tmp_path: Path, redis_url: str, mysql_url: str) -> None:
     with replica(tmp_path, environment(redis_url, mysql_url), ("all", "--import", "no_such_module")) as one:
         assert one.process.wait(60) == 2
