@@ -25,6 +25,7 @@ def as_values(state: State) -> dict[str, Any]:
     values: dict[str, Any] = msgspec.to_builtins(msgspec.structs.replace(state, journal=None, keys={}), str_keys=False)
     values["keys"] = dict(state.keys)
     values["order of ended"] = list(state.ended)
+    values["order of open"] = {one.id: list(one.open_ids) for one in state.definitions.values()}
     return values
 
 

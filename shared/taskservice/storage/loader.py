@@ -2,6 +2,7 @@
 
 What is open is found through the index by tenant and status. What ended within the horizon is found through the
 archive, whose last segments name it: an index by time would cost every run some microseconds for the sake of a start.
+So is the order in which runs of one definition were opened within one millisecond, which no row says.
 """
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
@@ -23,17 +24,20 @@ from taskservice.domain.state import (
     attach_instance,
 )
 from taskservice.storage import definition_rows, instance_rows
-from taskservice.storage.archive import decode_event_segment, unpack_events
+from taskservice.storage.archive import EventSegment, decode_event_segment, unpack_events
 from taskservice.storage.checkpoints import read_checkpoint
 from taskservice.storage.database import Connection, Database
 from taskservice.storage.errors import StorageError
 from taskservice.storage.literals import Instant
+from taskservice.storage.queries.events import position_before
 from taskservice.storage.rows import CheckpointRow
 from taskservice.storage.statements import statement
 
 _PAGE = 2_000
 _TENANTS_A_QUERY = 500
 _SEGMENTS_A_QUERY = 20
+_SEGMENTS_AT_ONCE = 2
+"""More than a millisecond fills, as a rule."""
 
 
 class CorruptTablesError(StorageError):
@@ -55,6 +59,15 @@ class _Ended(msgspec.Struct, frozen=True, gc=False):
     final: bool = True
 
 
+class _Opening(msgspec.Struct, frozen=True, gc=False):
+    """Of an event, what says whether it opened an instance."""
+
+    type: str
+    ts: int
+    instance_id: str = ""
+
+
+_OPENING = frozenset({"InstanceScheduled", "InstanceRetried"})
 _ENDING = frozenset(
     {
         "AttemptSucceeded",
@@ -66,6 +79,7 @@ _ENDING = frozenset(
     }
 )
 _decode_ended = msgspec.json.Decoder(_Ended).decode
+_decode_opening = msgspec.json.Decoder(_Opening).decode
 
 
 async def load_state(database: Database, partition: int, partitions: int = 1) -> Loaded:
@@ -149,7 +163,8 @@ class _Loading:
         if missing:
             raise CorruptTablesError(f"open instances of definitions that have no row: {sorted(missing)[:3]}")
         await self._old_versions(found)
-        for instance in sorted(found, key=_age):
+        opened_at_position = await self._openings(_opened_together(found))
+        for instance in sorted(found, key=lambda one: _age(one, opened_at_position.get(one.id, 0))):
             attach_instance(self._state, instance)
 
     async def ended(self) -> list[Instance]:
@@ -206,6 +221,26 @@ class _Loading:
         if lacking:
             raise CorruptTablesError(f"open instances of versions that have no row, of definitions {lacking[:3]}")
 
+    async def _openings(self, opened_at: dict[str, int]) -> dict[str, int]:
+        """Which event opened each of these instances.
+
+        :param opened_at: instance → when it was opened, or opened again.
+        """
+        found: dict[str, int] = {}
+        read_until = -1
+        for instant in sorted(set(opened_at.values())):
+            after = await position_before(self._connection, self._partition, instant, self._state.position)
+            while read_until <= instant and (segments := await self._segments_after(after)):
+                for segment in segments:
+                    found |= _openings_in(segment, opened_at)
+                    after, read_until = segment.last_position, segment.last_ts
+        return found
+
+    async def _segments_after(self, position: int) -> list[EventSegment]:
+        values = {"partition": self._partition, "after": position, "most": _SEGMENTS_AT_ONCE}
+        rows = await self._connection.fetch(statement("select_event_segments"), values)
+        return [decode_event_segment(row) for row in rows]
+
     async def _ids_that_ended_since(self, since: int) -> list[str]:
         ids: dict[str, None] = {}
         before = self._state.position + 1
@@ -226,10 +261,36 @@ class _Loading:
         return sorted(ids)
 
 
-def _age(instance: Instance) -> tuple[int, int, str]:
-    """The order in which instances were opened, or opened again: fires of one turn by their instants."""
-    opened_at = instance.created_at if instance.retried_at is None else instance.retried_at
-    return opened_at, instance.fire_time, instance.id
+def _opened_at(instance: Instance) -> int:
+    return instance.created_at if instance.retried_at is None else instance.retried_at
+
+
+def _opened_together(instances: Iterable[Instance]) -> dict[str, int]:
+    """Of instances of one definition that were opened in one millisecond: when. Fires alone go by their instants."""
+    groups: dict[tuple[str, int], list[Instance]] = {}
+    for instance in instances:
+        groups.setdefault((instance.definition_id, _opened_at(instance)), []).append(instance)
+    return {
+        instance.id: opened_at
+        for (_, opened_at), group in groups.items()
+        if len(group) > 1 and any(one.origin != "SCHEDULE" or one.retried_at is not None for one in group)
+        for instance in group
+    }
+
+
+def _openings_in(segment: EventSegment, opened_at: dict[str, int]) -> dict[str, int]:
+    """Instance → position of the event of this segment that opened it at that time."""
+    found: dict[str, int] = {}
+    for entry in unpack_events(segment):
+        event = _decode_opening(entry.event)
+        if event.type in _OPENING and opened_at.get(event.instance_id) == event.ts:
+            found[event.instance_id] = entry.position
+    return found
+
+
+def _age(instance: Instance, opened_at_position: int) -> tuple[int, int, int, str]:
+    """The order in which instances were opened, or opened again."""
+    return _opened_at(instance), opened_at_position, instance.fire_time, instance.id
 
 
 def _pages(items: Sequence[str], size: int) -> Iterator[list[str]]:

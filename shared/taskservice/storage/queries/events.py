@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from taskservice.domain.public_events import InstanceFacts
 from taskservice.storage.archive import EventSegment, decode_event_segment
-from taskservice.storage.database import Database
+from taskservice.storage.database import Connection, Database
 from taskservice.storage.literals import ms_of, ms_or_none
 from taskservice.storage.statements import statement
 
@@ -20,7 +20,7 @@ async def segments(database: Database, partition: int, after: int, most: int) ->
     return [decode_event_segment(row) for row in await database.fetch(statement("select_event_segments"), values)]
 
 
-async def position_before(database: Database, partition: int, instant: int, head: int) -> int:
+async def position_before(database: Database | Connection, partition: int, instant: int, head: int) -> int:
     """A position before everything that was decided at `instant` or later, and at most one segment before it.
 
     :param head: the last position; the answer when everything was decided earlier.
