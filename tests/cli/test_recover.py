@@ -20,7 +20,7 @@ from taskservice.streams.batches import ArchivedEntry
 from taskservice.streams.bundle import RedisStreams
 from taskservice.streams.keys import Keys
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.fault("F16")]
+pytestmark = [pytest.mark.timeout(120), pytest.mark.fault("F16", invariants="I3 I20")]
 LEASE_MS = 1_000
 ARCHIVED = (LogEntry(4, 1, b'{"ts":1}', None), LogEntry(4, 2, b'{"ts":2}', "70-0"))
 
