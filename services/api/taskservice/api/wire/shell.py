@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol, TypeAlias
 
 import structlog
 
+from taskservice.api.wire.draining import drain, has_body
 from taskservice.api.wire.trace import request_id, traceparent
 from taskservice.clock import Clock
 
@@ -20,6 +21,8 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
 STATE_KEY = "taskservice_facts"
 EVENT_STREAM: Final = b"text/event-stream"
+REFUSED: Final = 400
+"""From this status on a request was refused, perhaps before its body was read."""
 ROUTED_AS = {"HEAD": "GET", "OPTIONS": "TRACE"}
 """What the router is asked for instead. No resource has TRACE: the refusal names the methods that there are."""
 
@@ -94,8 +97,12 @@ class Shell:
         # A copy: the server reads the method in its own, to know that the answer to HEAD has no body.
         scope = {**scope, "method": ROUTED_AS.get(method, method)}
 
+        unread = has_body(scope)
+
         async def receive_counted() -> Message:
+            nonlocal unread
             message = await receive()
+            unread = unread and message["type"] == "http.request" and message.get("more_body", False)
             if facts.place is not None and message["type"] == "http.request":
                 facts.place.read(len(message.get("body", b"")))
             return message
@@ -103,6 +110,8 @@ class Shell:
         async def send_with_headers(message: Message) -> None:
             nonlocal status, answered
             if message["type"] == "http.response.start":
+                if unread and message["status"] >= REFUSED:
+                    await drain(receive)
                 if method == "OPTIONS" and message["status"] == 405:
                     message["status"], message["headers"] = 204, _only_allow(message["headers"])
                 status, answered = message["status"], self._clock.monotonic_ms()
