@@ -21,7 +21,7 @@ class ExitCode(IntEnum):
 MEANINGS: dict[ExitCode, str] = {
     ExitCode.OK: "done; of a command that waits for a run: it ended SUCCESS",
     ExitCode.FAILED: "done, and the answer is no: a run that FAILED or was CANCELLED, tables that differ from the log, "
-    "a file with faults",
+    "a promise that was broken, a file with faults",
     ExitCode.USAGE: "an option, an argument or a setting is wrong; nothing was asked of anybody",
     ExitCode.UNREACHABLE: "the service, the database or Redis does not answer; whether a write was taken is not known",
     ExitCode.REFUSED: "refused: no such thing, not allowed, in another state, too many requests; nothing was changed",

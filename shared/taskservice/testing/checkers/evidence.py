@@ -310,7 +310,7 @@ class Evidence:
     :ivar effects: None = no handler keeps the ledger. :ivar ledger_handlers: names of those that do; empty = all.
     :ivar absences: spans in which nobody led, or could decide, beyond what `faults` says (the simulation knows them).
     :ivar canaries: tenant → a text that is in all its definitions, and that nobody else may ever read.
-    :ivar alarms: None = nobody listened. :ivar observed_from: what is before is not judged by time.
+    :ivar alarms: None = nobody listened. :ivar observed_from: terms that began before, and stalls, are not judged.
     """
 
     log: tuple[LogRecord, ...]
