@@ -359,27 +359,6 @@ async def test_lines_refused_for_memory_are_counted_in_one_line_later(bench: Ben
     ]
 
 
-async def test_lines_that_nobody_stores_are_counted_in_one_line_later(bench: Bench) -> None:
-    """The projector is away and the stream is full: what was in it is not dropped for what comes."""
-    full = MemoryStreams(bench.streams.backing, bench.streams.keys, logs_maxlen=2)
-    shipper = LogShipper(full.log_lines, bench.buffer, "w")
-    source = LineSource("t", "i", 1)
-    for number in range(4):
-        bench.buffer.write(source, "INFO", str(number))
-        await shipper.run_once()
-    first = await full.log_lines.read("0-0", 10)
-    await full.log_lines.trim(f"{first[-1].id.partition('-')[0]}9-0")  # they are stored, at last
-    bench.buffer.write(source, "INFO", "after")
-    await shipper.run_once()
-
-    assert len(first) == 2
-    assert bench.buffer.dropped == 2
-    assert await _sent(bench.streams) == [
-        (5, "INFO", "after"),
-        (6, "WARN", f"2 {DROPPED}"),
-    ]
-
-
 async def test_the_report_of_an_end_does_not_wait_for_lines_that_can_not_be_sent(bench: Bench) -> None:
     shipper = LogShipper(bench.streams.log_lines, bench.buffer, "w")
     bench.buffer.write(LineSource("t", "i", 1), "INFO", "one")
