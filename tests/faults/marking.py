@@ -4,6 +4,7 @@ Used on any test in any folder: `@pytest.mark.fault("F5", invariants="I1 I2", sl
 faults has several marks.
 """
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +51,39 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Makes the marker known."""
     config.addinivalue_line("markers", MARKER)
+    if config.getoption("--faults") is not None and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Progress(config), "faults-progress")
+
+
+class Progress:
+    """Tells of each test that shows a fault when it has ended: a line instead of a dot."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._started_at = time.monotonic()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
+        """No letter for what has a line."""
+        if report.outcome == "passed" and report.when == "call" and _faults_of(report):
+            return "passed", "", ""
+        return None
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """A line once the test has ended."""
+        faults = _faults_of(report)
+        if not faults or (report.when != "call" and report.outcome == "passed"):
+            return
+        terminal = self._config.pluginmanager.get_plugin("terminalreporter")
+        if terminal is None:
+            return
+        minutes, seconds = divmod(int(time.monotonic() - self._started_at), 60)
+        terminal.ensure_newline()
+        terminal.write_line(
+            f"{minutes:3d}:{seconds:02d}  {RESULTS[report.outcome]:7}  {report.duration:6.1f} s  "
+            f"{' '.join(faults):8}  {_short(report.nodeid)}"
+        )
 
 
 @pytest.hookimpl(trylast=True)
@@ -90,6 +124,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     )
 
 
+def _faults_of(report: pytest.TestReport) -> list[str]:
+    return [str(value).partition("|")[0] for name, value in report.user_properties if name == PROPERTY]
+
+
+def _short(nodeid: str) -> str:
+    return nodeid.removeprefix("tests/")
+
+
 def _tests(rows: Iterable[Row]) -> int:
     return len({row.test for row in rows})
 
@@ -103,5 +145,5 @@ def _rows(terminalreporter: pytest.TerminalReporter) -> list[Row]:
             for name, value in report.user_properties:
                 if name == PROPERTY:
                     fault, _, invariants = str(value).partition("|")
-                    rows.append(Row(fault, report.nodeid.removeprefix("tests/"), report.duration, invariants, shown))
+                    rows.append(Row(fault, _short(report.nodeid), report.duration, invariants, shown))
     return rows
