@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tests.faults.harness.cluster import LOSSES, Cluster
+from tests.faults.harness.moments import wait_for_progress
 from tests.faults.harness.processes import ServiceProcess
 
 from taskservice.localstack.process import last_lines
@@ -21,7 +22,7 @@ FIRST_RUNS: Final = 4
 """Lines of the ledger after which work goes on."""
 ONCE_A_LIFE: Final = frozenset(
     {
-        "load", "take_epoch", "takeover", "acquire", "release", "hand_back", "drain", "pending", "trim", "submit",
+        "load", "follow", "take_epoch", "takeover", "acquire", "release", "hand_back", "drain", "pending", "trim", "submit",
         "begin_recovery", "restore", "regroup", "set_aside", "trim_inbox", "publish",
     }
 )  # fmt: skip
@@ -33,6 +34,8 @@ AT_ITS_END: Final = frozenset(
 """Points that are passed by a process that was told to stop."""
 AFTER_A_CUT: Final = frozenset({"worker.before_pending", "worker.after_pending"})
 """Points that are passed once a connection broke."""
+AHEAD_OF_THE_TABLES: Final = frozenset({"ticker.before_follow", "ticker.after_follow"})
+"""Points that a ticker passes, which is alone and leads at once, only if the log goes on after what it loads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +131,19 @@ def crash_and_go_on(cluster: Cluster, points: Mapping[str, str], chance: random.
 
     :param points: name of a process → where it shall die.
     """
+    behind = AHEAD_OF_THE_TABLES & set(points.values())
+    stop_orderly(cluster, [name for name in points if not name.startswith("ticker")])
+    if behind:
+        wait_for_progress(cluster)
     stop_orderly(cluster, points)
-    armed = [start_armed(cluster, name, point, drawn_pass(point, chance)) for name, point in points.items()]
+    armed, visits = [], []
+    for name, point in points.items():
+        one = start_armed(cluster, name, point, drawn_pass(point, chance))
+        armed.append(one)
+        if point in behind:
+            wait_dead(cluster, one)  # before a projector brings the tables to the log's end
     for one in armed:
         provoke(cluster, one)
-    visits = []
     while armed:
         wait_until_blocking(
             lambda: not all(cluster.is_running(one.name) for one in armed),
