@@ -29,6 +29,7 @@ PATIENCE_S: Final = 60.0
 LOOK_EVERY_S: Final = 0.25
 SAMPLES: Final = 200
 RUNS_WHILE_DOWN: Final = 10
+pytestmark = pytest.mark.timeout(600 + 2 * MYSQL_DOWN_S)
 SESSIONS: Final = (
     "SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()"
     " AND command <> 'Killed'"
@@ -177,7 +178,6 @@ def _kill_session(cluster: Cluster, session: int) -> None:
         rows(cluster.mysql_url, f"KILL {session}")
 
 
-@pytest.mark.timeout(300 + 2 * MYSQL_DOWN_S)
 @pytest.mark.fault("F26", invariants="I1-I26")
 def test_a_database_that_is_down_for_minutes(cluster: Cluster, servers: Servers, seed: str, watch: PrefixWatch) -> None:
     def nemesis(cluster: Cluster) -> None:

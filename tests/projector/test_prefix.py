@@ -10,7 +10,7 @@ from tests.projector.conftest import Append, MakeProjector
 from taskservice.domain.logs import LogBatch, LogLine, encode_log_batch
 from taskservice.storage.database import Database
 from taskservice.streams.bundle import RedisStreams
-from taskservice.testing.prefix import PrefixSampler, Sample
+from taskservice.testing.prefix import WHOLE_EVERY, PrefixSampler, Sample
 
 INSTANCE = "01912345-6789-8abc-8def-0123456789ab"
 SAMPLES = 200
@@ -63,12 +63,13 @@ async def test_what_anybody_sees_while_a_projector_works_is_a_prefix_of_the_log(
 @pytest.mark.parametrize(
     ("tampering", "table", "column"),
     [
-        ("UPDATE task_instances SET position = position + 1 LIMIT 1", "task_instances", "rows and sum of positions"),
-        ("DELETE FROM task_instances LIMIT 1", "task_instances", "rows and sum of positions"),
-        ("UPDATE task_commands SET position = position + 1 LIMIT 1", "task_commands", "rows and sum of positions"),
-        ("DELETE FROM task_logs LIMIT 1", "task_logs", "rows"),
-        ("UPDATE task_definitions SET last_fire_at = '2001-01-01' LIMIT 1", "task_definitions", "last_fire_at"),
-        ("UPDATE task_stats_hourly SET scheduled = scheduled + 1 LIMIT 1", "task_stats_hourly", "scheduled"),
+        ("UPDATE task_instances SET position = position + 1 LIMIT 1", "task_instances", "rows and sums"),
+        ("DELETE FROM task_instances LIMIT 1", "task_instances", "rows and sums"),
+        ("UPDATE task_commands SET position = position + 1 LIMIT 1", "task_commands", "rows and sums"),
+        ("DELETE FROM task_logs LIMIT 1", "task_logs", "rows and sums"),
+        ("UPDATE task_definitions SET position = position + 1 LIMIT 1", "task_definitions", "rows and sums"),
+        ("UPDATE task_definition_versions SET position = 1 LIMIT 1", "task_definition_versions", "rows and sums"),
+        ("UPDATE task_stats_hourly SET scheduled = scheduled + 1 LIMIT 1", "task_stats_hourly", "rows and sums"),
         ("UPDATE projection_checkpoints SET position = position + 1", "projection_checkpoints", "position"),
     ],
 )
@@ -111,4 +112,20 @@ async def test_a_row_that_is_not_what_the_new_events_make_of_it_shows_cell_by_ce
     found = await sampler.sample()
     assert {(one.table, one.column, one.found) for one in found.differences} == {
         ("task_instances", "status", "CANCELLED")
+    }
+
+
+async def test_a_cell_that_no_sum_shows_is_found_by_the_next_look_at_whole_tables(
+    database: Database, append: Append, make_projector: MakeProjector
+) -> None:
+    await append(History(Random(63)).grow(200).entries)
+    await make_projector().run_once()
+    sampler = PrefixSampler(database)
+    await sampler.sample()
+    assert await change(database, "UPDATE task_definitions SET last_fire_at = '2001-01-01' LIMIT 1") == 1
+
+    found = [await sampler.sample() for _ in range(WHOLE_EVERY)]
+
+    assert {(one.table, one.column) for sample in found for one in sample.differences} == {
+        ("task_definitions", "last_fire_at")
     }

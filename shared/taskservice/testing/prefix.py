@@ -6,6 +6,7 @@ and not how long the log is.
 """
 
 import time
+from typing import Final
 
 import msgspec
 
@@ -14,9 +15,9 @@ from taskservice.storage.database import Connection, Database
 from taskservice.storage.loader import snapshot
 from taskservice.storage.verify import Difference, Report
 from taskservice.storage.verify.chain import BrokenChain, EventChain, LogChain
-from taskservice.storage.verify.compare import Sampled, compare_whole
+from taskservice.storage.verify.compare import Sampled, compare_row, compare_whole, key_of
 from taskservice.storage.verify.expected import Columns, checkpoint_columns, definition_columns, instance_columns
-from taskservice.storage.verify.replay import Replay, line_rows
+from taskservice.storage.verify.replay import COUNTS, Replay, line_rows
 from taskservice.storage.verify.tables import (
     CHECKPOINTS,
     COMMANDS,
@@ -28,6 +29,8 @@ from taskservice.storage.verify.tables import (
     Reader,
     Table,
 )
+
+WHOLE_EVERY: Final = 25
 
 
 class Sample(msgspec.Struct, frozen=True, gc=False):
@@ -46,9 +49,10 @@ class Sample(msgspec.Struct, frozen=True, gc=False):
 class PrefixSampler:
     """Looks at the tables of an installation with one partition, again and again.
 
-    Rows of definitions, versions and hourly counts are compared at each look, all of them; those of instances,
-    commands and log lines when an event touched them, and by their number and the sum of their positions at each look:
-    a row that is ahead of the checkpoint, or behind, shows although no event names it.
+    Cell by cell it compares the rows that an event touched since the look before. Of all others it compares at each
+    look how many there are and the sum of their positions (of hourly counts: of what they count): a row that is ahead of
+    the checkpoint, or behind, shows although no event names it. Each `WHOLE_EVERY`th look compares definitions, versions
+    and hourly counts whole.
 
     :param database: a look has a connection of its own.
     """
@@ -61,11 +65,12 @@ class PrefixSampler:
         self._replay = Replay(partition)
         self._events = EventChain(partition, self._report)
         self._lines = LogChain(partition, self._report)
+        self._looks = 0
         self._touched: set[str] = set()
+        self._touched_definitions: set[str] = set()
         self._new_lines: dict[str, Columns] = {}
         self._lines_made: set[str] = set()
-        self._instance_positions: dict[str, int] = {}
-        self._command_positions: dict[str, int] = {}
+        self._positions: dict[str, dict[str, int]] = {table.name: {} for table in (DEFINITIONS, INSTANCES, COMMANDS)}
 
     async def sample(self) -> Sample:
         """One look.
@@ -91,6 +96,7 @@ class PrefixSampler:
             for entry in entries:
                 self._replay.take(entry)
                 self._touched.update(self._replay.journal.instances)
+                self._touched_definitions.update(self._replay.journal.definitions)
         async for batches in self._lines.segments(connection):
             for _, batch in batches:
                 for row in line_rows(batch):
@@ -99,29 +105,58 @@ class PrefixSampler:
 
     async def _compare(self, reader: Reader) -> None:
         replay, report = self._replay, self._report
-        instances = self._expected_instances()
-        self._instance_positions.update((row_id, _position(row)) for row_id, row in instances.items())
-        self._command_positions.update((row_id, _position(row)) for row_id, row in replay.commands.items())
-        await Sampled(reader, report, INSTANCES).compare(instances)
-        await Sampled(reader, report, COMMANDS).compare(replay.commands)
+        definitions = {name: definition_columns(replay.definitions[name]) for name in self._touched_definitions}
+        for table, expected in (
+            (INSTANCES, self._expected_instances()),
+            (COMMANDS, replay.commands),
+            (DEFINITIONS, definitions),
+        ):
+            await Sampled(reader, report, table).compare(expected)
+            positions = self._positions[table.name]
+            positions.update((row_id, int(row["position"] or 0)) for row_id, row in expected.items())
+            self._compare_sums(table, (len(positions), sum(positions.values())), await reader.sums(table, ["position"]))
+        await self._compare_versions(reader)
+        counts = replay.counts.values()
+        totals = (sum(int(row[name] or 0) for row in counts) for name in COUNTS)
+        self._compare_sums(STATS, (len(counts), *totals), await reader.sums(STATS, COUNTS))
         await Sampled(reader, report, LOGS).compare(self._new_lines)
-        await self._compare_positions(reader, INSTANCES, self._instance_positions)
-        await self._compare_positions(reader, COMMANDS, self._command_positions)
         self._lines_made.update(self._new_lines)
-        found_lines = await reader.count(LOGS)
-        if found_lines != len(self._lines_made):
-            report.differ(LOGS.name, "*", "rows", len(self._lines_made), found_lines)
+        self._compare_sums(LOGS, (len(self._lines_made),), (await reader.count(LOGS),))
+        if await reader.count(CHECKPOINTS):  # no row before a projector has worked
+            await compare_whole(reader, report, CHECKPOINTS, self._expected_checkpoint())
+        if self._looks % WHOLE_EVERY == 0:
+            await self._compare_whole(reader)
+        self._looks += 1
+        self._forget()
+
+    async def _compare_versions(self, reader: Reader) -> None:
+        """All versions of the definitions that were touched, and the sums of all."""
+        versions = self._replay.versions
+        expected = {key: row for key, row in versions.items() if key[0] in self._touched_definitions}
+        rows = await reader.rows(VERSIONS, sorted(self._touched_definitions)) if self._touched_definitions else []
+        found = {key_of(VERSIONS, row): row for row in rows}
+        for key in expected.keys() & found.keys():
+            compare_row(self._report, VERSIONS, expected[key], found[key])
+        for key in expected.keys() ^ found.keys():
+            self._report.differ(VERSIONS.name, key, "*", key in expected, key in found)
+        positions = sum(int(row["position"] or 0) for row in versions.values())
+        self._compare_sums(VERSIONS, (len(versions), positions), await reader.sums(VERSIONS, ["position"]))
+
+    async def _compare_whole(self, reader: Reader) -> None:
+        replay, report = self._replay, self._report
         definitions = {one.id: definition_columns(one) for one in replay.definitions.values()}
         await compare_whole(reader, report, DEFINITIONS, definitions)
         await compare_whole(reader, report, VERSIONS, replay.versions)
         await compare_whole(reader, report, STATS, replay.counts)
-        if await reader.count(CHECKPOINTS):  # no row before a projector has worked
-            await compare_whole(reader, report, CHECKPOINTS, self._expected_checkpoint())
+
+    def _forget(self) -> None:
+        """What was compared need not be compared again."""
         self._touched.clear()
+        self._touched_definitions.clear()
         self._new_lines.clear()
-        replay.ended.clear()
-        replay.reopened.clear()
-        replay.commands.clear()
+        self._replay.ended.clear()
+        self._replay.reopened.clear()
+        self._replay.commands.clear()
 
     def _expected_instances(self) -> dict[str, Columns]:
         """Rows of all that an event touched since the last look: open ones, and those that have ended."""
@@ -145,12 +180,6 @@ class PrefixSampler:
         }
         return {self._partition: checkpoint_columns(self._replay.state, ends)}
 
-    async def _compare_positions(self, reader: Reader, table: Table, positions: dict[str, int]) -> None:
-        expected = (len(positions), sum(positions.values()))
-        found = await reader.positions(table)
+    def _compare_sums(self, table: Table, expected: tuple[int, ...], found: tuple[int, ...]) -> None:
         if found != expected:
-            self._report.differ(table.name, "*", "rows and sum of positions", expected, found)
-
-
-def _position(row: Columns) -> int:
-    return int(row["position"] or 0)
+            self._report.differ(table.name, "*", "rows and sums", expected, found)

@@ -1,6 +1,7 @@
 """A thread that looks at the tables all the time, row by row: whatever anybody may see is a prefix of the log."""
 
 import asyncio
+import sys
 import threading
 from types import TracebackType
 from typing import Final, Self
@@ -12,7 +13,7 @@ from taskservice.testing.waiting import wait_until_blocking
 
 LOOK_EVERY_S: Final = 0.05
 JOIN_S: Final = 30.0
-PATIENCE_S: Final = 120.0
+PATIENCE_S: Final = 240.0
 LIMITS: Final = Limits(connect_s=2.0, statement_s=5.0)
 MOST_SHOWN: Final = 10
 
@@ -31,14 +32,27 @@ class PrefixWatch:
         self._failure: BaseException | None = None
         self.samples: list[Sample] = []
         self.unanswered = 0
+        self._trouble = ""
 
     def wait_for(self, answered: int) -> None:
         """Wait until so many looks were answered: call it while the workload still runs."""
-        wait_until_blocking(
-            lambda: self._failure is not None or len(self.samples) >= answered,
-            f"{answered} samples",
-            timeout_s=PATIENCE_S,
-            interval_s=LOOK_EVERY_S,
+        try:
+            wait_until_blocking(
+                lambda: self._failure is not None or len(self.samples) >= answered,
+                f"{answered} samples",
+                timeout_s=PATIENCE_S,
+                interval_s=LOOK_EVERY_S,
+            )
+        except AssertionError as error:
+            raise AssertionError(f"{error}; {self.told}") from None
+
+    @property
+    def told(self) -> str:
+        """What was done, and what a look cost."""
+        costs = sorted(sample.took_ms for sample in self.samples) or [0.0]
+        return (
+            f"{len(self.samples)} samples of {sum(sample.rows for sample in self.samples)} rows, {costs[len(costs) // 2]:.0f} ms "
+            f"in the middle, {costs[-1]:.0f} ms at most; {self.unanswered} looks not answered {self._trouble}"
         )
 
     def require(self, at_least: int) -> None:
@@ -54,7 +68,8 @@ class PrefixWatch:
         assert not broken, f"{len(broken)} of {len(self.samples)} samples are no prefix:\n{shown[:4_000]}"
         positions = [sample.position for sample in self.samples]
         assert positions == sorted(positions), "the checkpoint went back"
-        assert len(self.samples) >= at_least, f"{len(self.samples)} samples, {self.unanswered} not answered"
+        assert len(self.samples) >= at_least, self.told
+        sys.stdout.write(f"every sample is a prefix: {self.told}\n")
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -79,8 +94,9 @@ class PrefixWatch:
             while not self._ended.is_set():
                 try:
                     self.samples.append(await sampler.sample())
-                except StorageError:
+                except StorageError as error:
                     self.unanswered += 1
+                    self._trouble = f"(the last: {error})"
                 await asyncio.sleep(LOOK_EVERY_S)
         finally:
             await database.close()

@@ -14,7 +14,7 @@ from taskservice.domain.state import Definition, Instance, Journal, State
 from taskservice.storage.archive import ArchivedEvent
 from taskservice.storage.verify.expected import Columns, EndEvent, command_columns, utc, version_columns
 
-_COUNTS = ("scheduled", "succeeded", "failed", "cancelled", "skipped", "lost", "retries", "duration_ms_sum")
+COUNTS = ("scheduled", "succeeded", "failed", "cancelled", "skipped", "lost", "retries", "duration_ms_sum")
 _OF_STATUS = {"SUCCESS": "succeeded", "FAILED": "failed", "CANCELLED": "cancelled"}
 _HOUR_MS = 3_600_000
 _LAST_MS = 253_402_300_799_999
@@ -105,7 +105,7 @@ class Replay:
         hour = utc(ts // _HOUR_MS * _HOUR_MS)
         row = self.counts.get((tenant_id, definition_id, hour))
         if row is None:
-            row = {"tenant_id": tenant_id, "definition_id": definition_id, "hour": hour, **dict.fromkeys(_COUNTS, 0)}
+            row = {"tenant_id": tenant_id, "definition_id": definition_id, "hour": hour, **dict.fromkeys(COUNTS, 0)}
             self.counts[tenant_id, definition_id, hour] = row
         row[name] = int(row[name] or 0) + number
 

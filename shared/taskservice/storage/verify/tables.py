@@ -70,12 +70,12 @@ class Reader:
         query = sa.select(sa.func.count()).select_from(sa.table(table.name))
         return int((await self._connection.fetch(text_of(query)))[0][0])
 
-    async def positions(self, table: Table) -> tuple[int, int]:
-        """How many rows there are, and the sum of the positions of the events that changed each last."""
-        total = sa.cast(sa.func.coalesce(sa.func.sum(sa.column("position")), sa.literal_column("0")), sa.CHAR)
-        query = sa.select(sa.func.count(), total).select_from(sa.table(table.name))
-        count, positions = (await self._connection.fetch(text_of(query)))[0]
-        return int(count), int(positions)
+    async def sums(self, table: Table, columns: Sequence[str]) -> tuple[int, ...]:
+        """How many rows there are, and the sum of each of these columns."""
+        nothing: sa.ColumnElement[int] = sa.literal_column("0")
+        totals = [sa.cast(sa.func.coalesce(sa.func.sum(sa.column(name)), nothing), sa.CHAR) for name in columns]
+        query = sa.select(sa.func.count(), *totals).select_from(sa.table(table.name))
+        return tuple(int(number) for number in (await self._connection.fetch(text_of(query)))[0])
 
     async def _columns_of(self, table: Table) -> tuple[str, ...]:
         """Every column that the table has, whatever release made it."""
