@@ -1,5 +1,6 @@
 """Following the log: what follows, what is in the archive, and what shows that the state is not the log's."""
 
+import msgspec
 import pytest
 from tests.lease.seats import FakeEpochs
 
@@ -108,6 +109,18 @@ async def test_an_epoch_without_a_beginning_parts() -> None:
     await desk.follower.follow()
     desk.add("3-6", stopped(), "18-0")
     assert isinstance(await desk.follower.follow(), Parted)
+
+
+@pytest.mark.fault("F49", invariants="I17 I18")
+async def test_an_entry_that_is_no_event_ends_the_ticker_with_its_id() -> None:
+    desk = Desk()
+    desk.add("2-6", b'{"type":"WorkerLost","ts":1}', None)
+
+    with pytest.raises(msgspec.DecodeError) as found:
+        await desk.follower.follow()
+
+    assert desk.state.head_id == "2-5"
+    assert any("2-6" in note for note in found.value.__notes__)
 
 
 async def test_a_log_that_ends_below_the_state_has_no_way_there() -> None:

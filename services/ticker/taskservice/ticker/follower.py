@@ -110,7 +110,11 @@ def fold_entry(state: State, entry: LogEntry) -> _Ahead | Parted | None:
         return Parted(f"{entry.id} takes the place of what the state holds up to {state.head_id}")
     if entry.position > state.position + 1:
         return _Ahead()
-    event = decode_event(entry.event)
+    try:
+        event = decode_event(entry.event)
+    except msgspec.DecodeError as error:
+        error.add_note(f"{entry.id} is no event that this release can read: it can't lead past it, and skips nothing")
+        raise
     why = _does_not_follow(state, entry, event)
     if why is not None:
         return Parted(why)
