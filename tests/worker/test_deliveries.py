@@ -7,14 +7,16 @@ from tests.worker.calls import Calls
 from tests.worker.conftest import KEYS
 from tests.worker.scene import Leader, Scene, declared
 
+from taskservice.clock import ManualClock
 from taskservice.domain.dispatch import WorkOrder, encode_work_order
 from taskservice.domain.reports import Returned, Succeeded
 from taskservice.streams.answers import Consumers
 from taskservice.streams.bundle import RedisStreams
-from taskservice.streams.memory import MemoryStreams
+from taskservice.streams.memory import Fault, Faults, MemoryStreams
 from taskservice.testing.waiting import wait_until
 
 Stage = Callable[..., Awaitable[Scene]]
+TTL_MS = 3_000
 
 
 @pytest.mark.fault("F25", invariants="I11 I12", slice=True)
@@ -75,6 +77,52 @@ async def test_a_copy_of_an_entry_under_another_id_is_nobodys_run(
     assert about_the_copy == [Returned(0)]
     await wait_until(lambda: _held(scene) == 0, "nothing is held")
     assert await leader.streams.dispatch.length(suffix) == 0
+
+
+@pytest.mark.fault("F37", invariants="I12 I14", slice=True)
+@pytest.mark.parametrize("connect", ["memory"], indirect=True)
+async def test_without_trust_nothing_is_taken_and_nobody_is_called(stage: Stage, leader: Leader, calls: Calls) -> None:
+    """Its beats alone are lost: for all it knows it may have been given up, though it still could take work."""
+    clock = ManualClock()
+    scene = await stage(*declared(calls.handlers), ttl_ms=TTL_MS, clock=clock, sizes={"ASYNC": 2, "THREAD": 1})
+    faults = _faults(scene)
+    suffix = await leader.add_stream("held")
+    (running, waiting) = await leader.dispatch(suffix, 2)
+    await wait_until(lambda: len(calls.names) == 2, "both slots are taken")
+    (pending,) = await leader.dispatch(suffix)
+    await leader.streams.dispatch.take(scene.id, [suffix], 1)  # given to it, and the reply is lost
+    faults.chooser = lambda operation: Fault.NOT_SENT if operation == "beat" else None
+
+    clock.advance(TTL_MS * 2 // 3 - 1)
+    assert scene.worker.ready()["beat_answered"], "trust lasts for two thirds of the TTL"
+    clock.advance(1)
+    assert not scene.worker.ready()["beat_answered"]
+    calls.gate.set()
+    for entry in (running, waiting):
+        assert isinstance(await leader.end_of(entry), Succeeded), "what runs goes on, and is reported"
+    (untaken,) = await leader.dispatch(suffix)
+    life = scene.worker.life
+    assert life is not None
+    taker = life._takers["ASYNC"]
+    taker.look_at_pending()
+    looks = faults.seen.count("dispatch.own_pending")
+    await wait_until(lambda: faults.seen.count("dispatch.own_pending") > looks, "it looks what it has")
+    await wait_until(lambda: _held(scene) == 1, "it knows what was given to it")
+    reads = faults.seen.count("dispatch.take")
+    taker.look_at_pending()
+    looks = faults.seen.count("dispatch.own_pending")
+    await wait_until(lambda: faults.seen.count("dispatch.own_pending") > looks, "and once more")
+    assert faults.seen.count("dispatch.take") == reads
+    assert len(calls.names) == 2, "nobody is called for it"
+
+    faults.chooser = None
+    for entry in (pending, untaken):
+        assert isinstance(await leader.end_of(entry), Succeeded), "once a beat is answered it goes on"
+
+
+def _faults(scene: Scene) -> Faults:
+    assert isinstance(scene.streams, MemoryStreams)
+    return scene.streams.faults
 
 
 def _held(scene: Scene) -> int:
