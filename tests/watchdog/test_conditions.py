@@ -22,6 +22,7 @@ from tests.watchdog.scene import (
 
 from taskservice.clock import SystemClock
 from taskservice.domain import events as e
+from taskservice.streams.answers import Consumers
 from taskservice.streams.keys import Keys
 from taskservice.streams.memory import MemoryStreams
 from taskservice.streams.memory.faults import Fault
@@ -138,6 +139,26 @@ async def test_a_dispatch_without_any_worker_left_is_not_taken_either(house: Hou
     await wait_raised(house, "UNTAKEN_DISPATCH")
     async with running(FakeWorker(house.connect(), "w2")):
         await wait_cleared(house, "UNTAKEN_DISPATCH")
+
+
+@pytest.mark.fault("F25", invariants="I26")
+async def test_a_dispatch_that_somebody_deleted_by_hand_is_found(house: House) -> None:
+    """XDEL of what nobody had taken: it lies nowhere any more, and no read will ever return it."""
+    house.watch = bounds("UNTAKEN_DISPATCH")
+    worker = FakeWorker(house.connect(), "w1", cut=True)
+    await leading(house)
+    async with running(worker):
+        await house.create("d1", never())
+        await house.trigger("d1")
+        await wait_until(lambda: untaken(house), "it is dispatched", timeout_s=PATIENCE_S)
+        assert house.server is not None
+        stream = house.server.streams[Keys(0).dispatch("default:-:noop")]
+        (entry,) = stream.ids
+        assert stream.delete(entry)
+        worker.cut = False
+        begin = await wait_raised(house, "UNTAKEN_DISPATCH")
+        assert worker.taken == []
+    assert f"event {entry[1]} " in begin.detail
 
 
 async def test_what_lies_ready_for_a_worker_whose_slots_are_full_waits_its_turn(house: House) -> None:
@@ -302,5 +323,9 @@ async def outcomes(house: House, command_id: str) -> int:
 
 
 async def untaken(house: House) -> bool:
-    answer = await house.client.dispatch.untaken("default:-:noop")
-    return getattr(answer, "entry_id", None) is not None
+    """Whether something lies in the stream that nobody took."""
+    suffix = "default:-:noop"
+    consumers = await house.client.dispatch.consumers(suffix)
+    if not isinstance(consumers, Consumers):
+        return False
+    return await house.client.dispatch.length(suffix) > sum(one.pending for one in consumers.consumers)

@@ -224,15 +224,6 @@ class Consumers(msgspec.Struct, frozen=True, gc=False):
 ConsumersOutcome: TypeAlias = Consumers | NoGroup
 
 
-class Untaken(msgspec.Struct, frozen=True, gc=False):
-    """The oldest entry of a dispatch stream that nobody took; None = there is none."""
-
-    entry_id: str | None
-
-
-UntakenOutcome: TypeAlias = Untaken | NoGroup
-
-
 class PendingEntries(msgspec.Struct, frozen=True, gc=False):
     """Ids of entries pending to one worker in one stream, lowest first."""
 

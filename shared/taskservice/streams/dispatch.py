@@ -15,8 +15,6 @@ from taskservice.streams.answers import (
     Registry,
     Taken,
     TakeOutcome,
-    Untaken,
-    UntakenOutcome,
 )
 from taskservice.streams.batches import MAX_BYTES, MAX_REPORTS, Finish, TooLarge
 from taskservice.streams.errors import ServerRefusal
@@ -116,19 +114,6 @@ class RedisDispatch:
             return _missing(refusal, suffix)
         return PendingEntries(tuple(raw[0].decode() for raw in answer))
 
-    async def untaken(self, suffix: str) -> UntakenOutcome:
-        """The oldest entry that nobody took."""
-        key = self._keys.dispatch(suffix)
-        try:
-            groups = await self._link.call("XINFO", "GROUPS", key)
-        except ServerRefusal as refusal:
-            return _missing(refusal, suffix)
-        delivered = next((found for name, found in map(_delivered, groups) if name == GROUP), None)
-        if delivered is None:
-            return NoGroup(suffix)
-        after = await self._link.call("XRANGE", key, f"({delivered}", "+", "COUNT", 1)
-        return Untaken(after[0][0].decode() if after else None)
-
     async def length(self, suffix: str) -> int:
         """Entries in the stream."""
         entries: int = await self._link.call("XLEN", self._keys.dispatch(suffix))
@@ -161,11 +146,6 @@ def registry_of(flat: Sequence[bytes]) -> Registry:
 def _consumer(raw: list[Any]) -> ConsumerInfo:
     facts = dict(zip(raw[::2], raw[1::2], strict=True))
     return ConsumerInfo(facts[b"name"].decode(), facts[b"pending"], facts[b"idle"])
-
-
-def _delivered(raw: list[Any]) -> tuple[str, str]:
-    facts = dict(zip(raw[::2], raw[1::2], strict=True))
-    return facts[b"name"].decode(), facts[b"last-delivered-id"].decode()
 
 
 def _missing(refusal: ServerRefusal, suffix: str) -> NoGroup:

@@ -32,7 +32,6 @@ from taskservice.streams.answers import (
     TakeOutcome,
     TakeoverOutcome,
     TrimOutcome,
-    UntakenOutcome,
 )
 from taskservice.streams.batches import AppendBatch, ArchivedEntry, Beat, Finish, Submission, Takeover
 
@@ -139,10 +138,6 @@ class Dispatch(Protocol):
 
     async def pending_of(self, suffix: str, worker: str, count: int) -> PendingOutcome:
         """What is pending to `worker`, the lowest `count` ids."""
-        ...
-
-    async def untaken(self, suffix: str) -> UntakenOutcome:
-        """The oldest entry that nobody took."""
         ...
 
     async def length(self, suffix: str) -> int:

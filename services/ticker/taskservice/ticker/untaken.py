@@ -1,58 +1,58 @@
-"""Dispatch entries that nobody takes, though somebody who reads their stream has a slot free."""
+"""Dispatched runs that nobody takes, though somebody who reads their stream has a slot free (pure)."""
 
-import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import partial
 from operator import ne
 
-from taskservice.domain.dispatch import StreamInfo
+from taskservice.domain.dispatch import StreamInfo, stream_suffix
+from taskservice.domain.state import State
 from taskservice.domain.watch import Arrears, Trouble
 from taskservice.domain.workers import WorkerInfo
-from taskservice.streams.answers import Untaken
-from taskservice.streams.ports import Dispatch
 from taskservice.ticker.windows import group_windows
 
-ASK_AT_ONCE = 64
-"""Streams a look; with more of them each look goes on where the last one ended."""
 
+class UntakenRuns:
+    """For how long the oldest run that was dispatched and not begun has been the same one, by stream.
 
-class UntakenLook:
-    """Asks each such stream for its oldest entry that nobody took, and says how long that has been the same one."""
+    Redis is not asked for it: an entry that somebody deleted by hand lies in no stream, and is taken by nobody.
+    """
 
-    def __init__(self, dispatch: Dispatch) -> None:
-        self._dispatch = dispatch
-        self._arrears: dict[str, Arrears[str]] = {}
-        self._ages: dict[str, int] = {}
-        self._asked_last = ""
+    def __init__(self) -> None:
+        self._arrears: dict[str, Arrears[int]] = {}
 
-    async def look(self, monotonic_ms: int, idle: Sequence[str]) -> Trouble | None:
-        """The worst of the streams `idle`, where entries lie untaken with room for them; None = none.
+    def look(self, monotonic_ms: int, oldest: Mapping[str, int]) -> Trouble | None:
+        """The worst of these streams; None = there is none.
 
-        Raises what the streams raise.
+        :param oldest: position of the event that dispatched the oldest such run, by stream.
         """
-        self._arrears = {suffix: self._arrears.get(suffix) or Arrears() for suffix in idle}
-        self._ages = {suffix: age for suffix, age in self._ages.items() if suffix in self._arrears}
-        asked = self._next(sorted(idle))
-        answers = await asyncio.gather(*map(self._dispatch.untaken, asked))
-        for suffix, answer in zip(asked, answers, strict=True):
-            oldest = answer.entry_id if isinstance(answer, Untaken) else None
-            if oldest is None:
-                self._arrears[suffix] = Arrears()
-                self._ages.pop(suffix, None)
-            else:
-                # of all marks the entry that is still the oldest, and no other, is not reached
-                self._ages[suffix] = self._arrears[suffix].look(monotonic_ms, oldest, partial(ne, oldest))
-        if not self._ages:
+        # of all marks the run that is still the oldest, and no other, is not reached
+        self._arrears = {suffix: self._arrears.get(suffix) or Arrears() for suffix in oldest}
+        ages = {
+            suffix: self._arrears[suffix].look(monotonic_ms, position, partial(ne, position))
+            for suffix, position in oldest.items()
+        }
+        if not ages:
             return None
-        worst = max(self._ages, key=lambda suffix: self._ages[suffix])
-        return Trouble(self._ages[worst], f"nobody takes what lies in the dispatch stream {worst}")
+        worst = max(ages, key=lambda suffix: ages[suffix])
+        what = f"the run that event {oldest[worst]} dispatched to the stream {worst} is not begun"
+        return Trouble(ages[worst], what)
 
-    def _next(self, suffixes: list[str]) -> list[str]:
-        later = [suffix for suffix in suffixes if suffix > self._asked_last]
-        asked = (later + suffixes)[: min(ASK_AT_ONCE, len(suffixes))]
-        if asked:
-            self._asked_last = asked[-1]
-        return asked
+
+def oldest_not_begun(state: State, suffixes: Iterable[str]) -> dict[str, int]:
+    """Position of the event that dispatched the oldest run of each stream that is not known to run."""
+    wanted = set(suffixes)
+    found: dict[str, int] = {}
+    for position, instance_id in state.dispatched.items():  # in the order of dispatch
+        if not wanted:
+            break
+        instance = state.instances[instance_id]
+        if instance.status == "RUNNING":
+            continue
+        suffix = stream_suffix(state.spec_of(instance))
+        if suffix in wanted:
+            wanted.remove(suffix)
+            found[suffix] = position
+    return found
 
 
 def idle_streams(
@@ -61,7 +61,7 @@ def idle_streams(
     in_flight: Mapping[str, int],
     taken: Mapping[str, int],
 ) -> list[str]:
-    """Streams with entries that nobody took although a live reader has a slot free, or that nobody reads.
+    """Streams with runs that nobody took although a live reader has a slot free, or that nobody reads.
 
     :param in_flight: open dispatched attempts by stream. :param taken: those of them that a worker holds.
     """

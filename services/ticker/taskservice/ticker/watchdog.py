@@ -12,10 +12,10 @@ from taskservice.streams.batches import cursor_entry
 from taskservice.ticker.archive_look import ArchiveLook
 from taskservice.ticker.intake import Proof
 from taskservice.ticker.leadership import NOT_COMPARED, AlarmChange, Leadership
-from taskservice.ticker.untaken import UntakenLook, idle_streams
+from taskservice.ticker.untaken import UntakenRuns, idle_streams, oldest_not_begun
 
 LOOKS_A_BOUND = 12
-"""What costs a question of its own is asked so often within its bound."""
+"""What costs something is looked at so often within its bound."""
 ARCHIVE_SELDOM_MS = 5_000
 DISPATCH_SELDOM_MS = 3_000
 
@@ -37,9 +37,9 @@ class Watchdog:
         self._instants: Arrears[int] = Arrears()
         self._commands: Arrears[Proof] = Arrears()
         self._projection: Arrears[int] = Arrears()
-        self._untaken = UntakenLook(parts.streams.dispatch)
+        self._untaken = UntakenRuns()
         self._untaken_every_ms = max(often, min(DISPATCH_SELDOM_MS, bounds.dispatch_ms // LOOKS_A_BOUND))
-        self._untaken_asked_at: int | None = None
+        self._untaken_looked_at: int | None = None
         self._archive = ArchiveLook(
             epochs,
             parts.state.partition,
@@ -67,25 +67,13 @@ class Watchdog:
     # --- what takes an answer ------------------------------------------------------------------------------------
 
     async def ask(self) -> None:
-        """Ask Redis how far inbox and dispatch streams are. Raises what the streams raise."""
+        """Ask Redis where the inbox ends. Raises what the streams raise."""
         parts = self._parts
         mark = await parts.intake.mark()
         age = self._commands.look(parts.clock.monotonic_ms(), mark, parts.intake.covers)
         oldest = parts.intake.oldest_at()
         why = "it is not read" if oldest is None else f"the oldest entry is of {rfc3339(oldest)}"
         self._troubles["UNDECIDED_COMMAND"] = Trouble(age, f"the inbox is not decided up to {_text(mark)}: {why}")
-        await self._ask_dispatch()
-
-    async def _ask_dispatch(self) -> None:
-        parts = self._parts
-        now, sight = parts.clock.monotonic_ms(), parts.sight
-        if sight is None or sight.holders is None:
-            return
-        if self._untaken_asked_at is not None and now - self._untaken_asked_at < self._untaken_every_ms:
-            return
-        self._untaken_asked_at = now
-        idle = idle_streams(sight.streams, parts.live_workers(sight), parts.state.in_flight, sight.taken)
-        self._troubles["UNTAKEN_DISPATCH"] = await self._untaken.look(now, idle)
 
     async def tell_leaderless(self) -> None:
         """At the begin of a term: nobody decided for a while, as far as that can be known now.
@@ -121,6 +109,7 @@ class Watchdog:
         self._troubles["PROJECTION_BEHIND"] = self._projection_behind(monotonic_ms)
         self._troubles["CLOCK"] = self._clocks(monotonic_ms)
         self._troubles["LOSS"] = self._loss()
+        self._look_at_dispatch(monotonic_ms)
         known = {kind: trouble for kind, trouble in self._troubles.items() if trouble is not None}
         now = self._steady_now(monotonic_ms)
         changes = self._watch.look(monotonic_ms, now, known)
@@ -161,6 +150,16 @@ class Watchdog:
             told.append(f"nothing is decided by the clock: {doubt}")
         age = 0 if self._doubted_since is None else monotonic_ms - self._doubted_since
         return Trouble(age, "; ".join(told)) if told else None
+
+    def _look_at_dispatch(self, monotonic_ms: int) -> None:
+        parts, sight = self._parts, self._parts.sight
+        if sight is None or sight.holders is None:
+            return
+        if self._untaken_looked_at is not None and monotonic_ms - self._untaken_looked_at < self._untaken_every_ms:
+            return
+        self._untaken_looked_at = monotonic_ms
+        idle = idle_streams(sight.streams, parts.live_workers(sight), parts.state.in_flight, sight.taken)
+        self._troubles["UNTAKEN_DISPATCH"] = self._untaken.look(monotonic_ms, oldest_not_begun(parts.state, idle))
 
     def _loss(self) -> Trouble | None:
         parts = self._parts

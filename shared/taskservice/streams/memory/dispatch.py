@@ -14,8 +14,6 @@ from taskservice.streams.answers import (
     Registry,
     Taken,
     TakeOutcome,
-    Untaken,
-    UntakenOutcome,
 )
 from taskservice.streams.batches import Finish
 from taskservice.streams.dispatch import check_finish
@@ -90,18 +88,6 @@ class MemoryDispatch:
             return PendingEntries(tuple(text_of(one) for one in found[1].pending_to(worker)[:count]))
 
         return await self._server.run(self._faults, "dispatch.pending_of", pending)
-
-    async def untaken(self, suffix: str) -> UntakenOutcome:
-        """The oldest entry that nobody took."""
-
-        def untaken() -> UntakenOutcome:
-            found = self._group(suffix)
-            if found is None:
-                return NoGroup(suffix)
-            after = found[0].after(found[1].delivered, 1)
-            return Untaken(text_of(after[0]) if after else None)
-
-        return await self._server.run(self._faults, "dispatch.untaken", untaken)
 
     async def length(self, suffix: str) -> int:
         """Entries in the stream."""
