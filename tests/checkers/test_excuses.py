@@ -12,6 +12,7 @@ from taskservice.testing.checkers.evidence import (
     Alarm,
     Bounds,
     Call,
+    CheckpointSample,
     Effect,
     Evidence,
     FaultKind,
@@ -128,6 +129,15 @@ def test_a_loss_that_is_not_told_or_that_nobody_caused_excuses_nothing() -> None
     assert named(replace(lost(), faults=(KILLED,), sightings=seen)) == ["I3"]
 
 
+def test_a_declared_loss_explains_a_log_that_ends_before_the_tables_until_it_is_told() -> None:
+    evidence = replace(lost(), faults=(KILLED, LOST))
+    meanwhile, afterwards = CheckpointSample(T + 6_000, 14, 12), CheckpointSample(T + 7_100, 14, 12)
+
+    assert named(replace(evidence, samples=(meanwhile,))) == []
+    assert named(replace(evidence, samples=(meanwhile, afterwards))) == ["I18"]
+    assert named(replace(lost(), faults=(KILLED,), samples=(meanwhile,))) == ["I18"]
+
+
 def test_a_declared_loss_explains_a_second_start_across_it_and_none_after_it() -> None:
     assert GOOD.effects is not None
     evidence = replace(lost(), faults=(KILLED, LOST))
@@ -198,3 +208,16 @@ def test_a_handler_that_was_killed_leaves_a_start_without_an_end() -> None:
 def _start(instance_id: str) -> Effect:
     assert GOOD.effects is not None
     return next(one for one in GOOD.effects if one.instance_id == instance_id and one.what == "start")
+
+
+def test_a_checkpoint_is_ahead_of_a_log_that_was_cut_until_that_is_told() -> None:
+    def ahead(at_ms: int, evidence: Evidence) -> list[str]:
+        head = max(record.position for record in evidence.log)
+        sample = CheckpointSample(at_ms, head, head - 1)
+        return named(replace(evidence, samples=(sample,)))
+
+    cut = replace(lost(), faults=(KILLED, LOST))
+    assert ahead(T + 4_960, cut) == named(cut)
+    assert "I18" in ahead(T + 4_940, cut)  # before it was cut
+    assert "I18" in ahead(T + 7_010, cut)  # after it was told
+    assert "I18" in ahead(T + 4_960, replace(cut, faults=(KILLED,)))  # nothing was cut
