@@ -78,6 +78,11 @@ class Backlog:
         self.last = Lag(lag_ms=lag_ms, status=status, checkpoint=checkpoint)
         return self.last
 
+    @property
+    def remembered(self) -> int:
+        """Positions whose sighting it remembers."""
+        return len(self._seen)
+
     def _remember(self, head: int, now: int) -> None:
         """Days of an outage take no more memory than minutes of one: the lag gets coarser, never too large."""
         if len(self._seen) >= MOST_SEEN:
