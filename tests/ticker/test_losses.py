@@ -168,6 +168,28 @@ async def test_what_is_open_after_a_loss_is_decided_by_its_policy_and_late_repor
     assert [(order.instance_id, order.attempt) for order in other.taken] == [(by_definition["again"], 2)]
 
 
+@pytest.mark.fault("F14", invariants="I11")
+async def test_streams_that_the_registry_lost_are_made_again_for_every_definition(house: House) -> None:
+    """The log has the definition (restored, say), and Redis not the stream that was made with it: nobody would read it."""
+    house.start("first")
+    await house.create("d1", never())
+    await house.create("d2", never(queue="other"))
+    await wait_until(lambda: count(house, e.DefinitionCreated, 2), "the definitions are there", timeout_s=PATIENCE_S)
+    await confirmed(house)
+    server = server_of(house)
+    for suffix in ("default:-:noop", "other:-:noop"):
+        server.delete(KEYS.dispatch(suffix))
+        server.drop_field(KEYS.streams, suffix)
+    server.streams[KEYS.inbox].last = (1, 0)  # what makes it a loss that is found
+    server.restart()
+    await wait_until(lambda: count(house, e.RecoveryEnded, 1), "the recovery has ended", timeout_s=PATIENCE_S)
+
+    async with running(FakeWorker(house.connect(), "w1")) as worker:
+        await house.trigger("d1")
+        await wait_until(lambda: worker.taken, "a run is taken", timeout_s=PATIENCE_S)
+    assert set((await house.client.dispatch.registry()).streams) == {"default:-:noop", "other:-:noop"}
+
+
 @pytest.mark.fault("F17", invariants="I2 I3")
 async def test_an_entry_of_a_lost_tail_is_not_taken_for_the_one_that_has_its_position(house: House) -> None:
     """A worker runs 1-5, which is gone; 2-5 is another run, and open. Nothing of that run was lost."""

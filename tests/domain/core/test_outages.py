@@ -214,6 +214,25 @@ def test_after_a_loss_open_attempts_are_lost_once_and_recovery_ends() -> None:
     assert not world.state.recovering
 
 
+@pytest.mark.fault("F16", invariants="I11")
+def test_after_a_loss_there_is_a_stream_for_every_definition_again() -> None:
+    """Without a stream nobody reads, and nothing is dispatched to what nobody reads."""
+    world = World()
+    world.create("d1", enabled=False)
+    world.create("d2", enabled=False, queue="other")
+    before = set(world.streams)
+    world.streams.clear()  # the registry went with the rest
+    world.take_over(recovering=True)
+    world.renew_windows()
+
+    assert not world.arbiter.recover(world.now, 10)
+    world._append()
+
+    assert world.streams == before
+    world.trigger("d2")
+    assert len(world.entries) == 1
+
+
 @pytest.mark.fault("F46", invariants="I10 I11")
 def test_delete_cancels_what_waits_and_lets_what_runs_finish() -> None:
     world = World(slots=1)

@@ -171,6 +171,14 @@ class Draft:
         closed, self._closed = self._closed, []
         return closed
 
+    def need_all_streams(self) -> None:
+        """Whatever any definition or open attempt is dispatched to; those that are registered cost nothing."""
+        for definition in self.state.definitions.values():
+            for spec in definition.versions.values():
+                suffix = stream_suffix(spec)
+                if suffix not in self.known_streams:
+                    self.need_stream(suffix, encode_stream_info(stream_info(spec)))
+
     def need_stream(self, suffix: str, info: bytes) -> None:
         """The stream and its group are made by the append that first needs them."""
         if suffix not in self.known_streams and self._open is not None:

@@ -29,7 +29,9 @@ def lose_worker(context: Context, worker: str, entries: list[tuple[str, str]]) -
 def recover(context: Context, most: int) -> bool:
     """Decide AttemptLost{recovery} for attempts dispatched before this epoch; True = more remain.
 
-    The inbox must have been read to its end. The last call decides RecoveryEnded.
+    The inbox must have been read to its end. The last call decides RecoveryEnded. Streams are made where definitions are,
+    which may be in a part of the log that was restored: those that the registry lost with the rest are made with it,
+    since nothing is dispatched to a stream that nobody reads.
     """
     state = context.state
     if not state.recovering:
@@ -44,6 +46,7 @@ def recover(context: Context, most: int) -> bool:
         return True
     context.draft.begin_item()
     context.draft.emit(e.RecoveryEnded(epoch=state.epoch, **context.stamp_clock("", context.now, "recovery")))
+    context.draft.need_all_streams()
     return False
 
 
