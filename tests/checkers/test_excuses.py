@@ -208,16 +208,3 @@ def test_a_handler_that_was_killed_leaves_a_start_without_an_end() -> None:
 def _start(instance_id: str) -> Effect:
     assert GOOD.effects is not None
     return next(one for one in GOOD.effects if one.instance_id == instance_id and one.what == "start")
-
-
-def test_a_checkpoint_is_ahead_of_a_log_that_was_cut_until_that_is_told() -> None:
-    def ahead(at_ms: int, evidence: Evidence) -> list[str]:
-        head = max(record.position for record in evidence.log)
-        sample = CheckpointSample(at_ms, head, head - 1)
-        return named(replace(evidence, samples=(sample,)))
-
-    cut = replace(lost(), faults=(KILLED, LOST))
-    assert ahead(T + 4_960, cut) == named(cut)
-    assert "I18" in ahead(T + 4_940, cut)  # before it was cut
-    assert "I18" in ahead(T + 7_010, cut)  # after it was told
-    assert "I18" in ahead(T + 4_960, replace(cut, faults=(KILLED,)))  # nothing was cut
