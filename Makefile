@@ -18,7 +18,7 @@ GET_REAL_MYSQL ?= ../shared/tools/get-real-mysql
 MYSQL_TESTS := $(wildcard $(addprefix tests/,storage projector lease localstack integration deploy))
 
 .DEFAULT_GOAL := help
-.PHONY: help venv up test faults contract failover soak simulate mutants-time docs-time test-mysql check audit sbom lock fresh-check clean
+.PHONY: help venv up test faults contract failover soak simulate mutants mutants-time docs-time test-mysql check audit sbom lock fresh-check clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ contract: $(STAMP) ## requests made from the OpenAPI document against a stack: m
 
 simulate: $(STAMP) ## the core on a virtual clock, checked: make simulate SEEDS=2000, or one history in full: make simulate SEED=17
 	@$(BIN)/python -m tests.simulation.run $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
+
+mutants: $(STAMP) ## plant bugs into a copy of the product: a test must find each by the name of the invariant that it breaks
+	@$(BIN)/python -m tests.faults.mutants.hunt $(ARGS)
 
 mutants-time: $(STAMP) ## plant bugs of time into a copy of the core: the simulation must find each by an invariant's name
 	@$(BIN)/python -m tests.simulation.mutants.hunt
