@@ -9,7 +9,12 @@ from taskservice.domain.instant_text import rfc3339
 
 CANARIES: Final = {"default": "canary-of-default-3f9a71", "other": "canary-of-other-c05d28"}
 """Tenant → a word that is in all its parameters, and that nobody else may ever read."""
-LEDGER_HANDLERS: Final = frozenset({"faults.fast", "faults.thread", "faults.slow", "faults.random", "faults.failing"})
+LEDGER_HANDLERS: Final = frozenset(
+    {
+        *("faults.fast", "faults.thread", "faults.slow", "faults.random", "faults.failing"),
+        *("faults.poison", "faults.poison_in_a_thread"),
+    }
+)
 """Those that write down what they really did."""
 
 Body = dict[str, Any]

@@ -115,3 +115,28 @@ async def failing(ctx: TaskContext, canary: str = "", until_attempt: int = 1_000
     ended(ctx, canary, "Failed" if fails else "Succeeded")
     if fails:
         raise RuntimeError(f"attempt {ctx.attempt} fails as it was told to")
+
+
+def _poison(ctx: TaskContext, canary: str, until_attempt: int) -> None:
+    begun(ctx, canary)
+    if ctx.attempt < until_attempt:
+        os.abort()
+    ended(ctx, canary)
+
+
+@task("faults.poison")
+async def poison(ctx: TaskContext, canary: str = "", until_attempt: int = 1_000) -> None:
+    """End its whole process, and the worker with it, up to and without attempt `until_attempt`."""
+    _poison(ctx, canary, until_attempt)
+
+
+@task("faults.poison_in_a_thread")
+def poison_in_a_thread(ctx: TaskContext, canary: str = "", until_attempt: int = 1_000) -> None:
+    """The same from a thread."""
+    _poison(ctx, canary, until_attempt)
+
+
+@task("faults.poison_in_a_process", isolation="PROCESS")
+def poison_in_a_process() -> None:
+    """The same in a process of its own, where nobody else is; that process is not told where the ledger is."""
+    os.abort()
