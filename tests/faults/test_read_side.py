@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -68,6 +69,7 @@ def watch(cluster: Cluster) -> Iterator[PrefixWatch]:
     with PrefixWatch(cluster.mysql_url) as found:
         yield found
     found.require(1)
+    sys.stdout.write(f"every sample is a prefix: {found.told}\n")
 
 
 def keep_looking(seconds: float, look: Callable[[], None] = lambda: None) -> None:

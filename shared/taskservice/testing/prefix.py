@@ -66,6 +66,7 @@ class PrefixSampler:
         self._events = EventChain(partition, self._report)
         self._lines = LogChain(partition, self._report)
         self._looks = 0
+        self._columns: dict[str, tuple[str, ...]] = {}
         self._touched: set[str] = set()
         self._touched_definitions: set[str] = set()
         self._new_lines: dict[str, Columns] = {}
@@ -87,7 +88,7 @@ class PrefixSampler:
             except BrokenChain:
                 pass  # it was noted, and says more than the rows could
             else:
-                await self._compare(Reader(connection))
+                await self._compare(Reader(connection, self._columns))
         took_ms = (time.perf_counter() - begun_s) * 1_000
         return Sample(position, self._report.rows - rows_before, took_ms, tuple(self._found))
 

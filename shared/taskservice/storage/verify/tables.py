@@ -31,11 +31,14 @@ CHECKPOINTS = Table("projection_checkpoints", ("partition",))
 
 
 class Reader:
-    """Reads tables over one connection, in its snapshot."""
+    """Reads tables over one connection, in its snapshot.
 
-    def __init__(self, connection: Connection) -> None:
+    :param columns: of tables, as an earlier reader has found them; asked for where they are not there, and kept there.
+    """
+
+    def __init__(self, connection: Connection, columns: dict[str, tuple[str, ...]] | None = None) -> None:
         self._connection = connection
-        self._columns: dict[str, tuple[str, ...]] = {}
+        self._columns: dict[str, tuple[str, ...]] = {} if columns is None else columns
 
     async def rows(self, table: Table, ids: Sequence[str]) -> list[Columns]:
         """The rows with these ids (the first column of the key)."""
