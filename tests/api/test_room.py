@@ -111,3 +111,17 @@ async def test_a_redis_without_limit_is_never_full(scene: Scene) -> None:
     await scene.parts.rooms[0].look()
 
     assert (await scene.call("POST", "/definitions", json=definition())).status_code == 201
+
+
+async def test_out_of_memory_after_an_answer_that_was_lost_does_not_say_that_nothing_was_taken(scene: Scene) -> None:
+    """The first sending was taken and its answer lost; the second is refused before Redis looks whether it knows it."""
+    scene.leader.decides = False
+    scene.streams.faults.lose_reply("submit")
+    asked = asyncio.ensure_future(scene.call("POST", "/definitions", json=definition()))
+    await wait_until(lambda: scene.streams.faults.seen.count("submit") == 1, "it was sent", interval_s=0.001)
+    scene.streams.backing.out_of_memory = True
+    answer = await asked
+
+    assert scene.streams.faults.seen.count("submit") >= 2
+    assert (answer.status_code, answer.json()["code"]) == (503, "storage-unavailable")
+    assert answer.json()["commandId"]

@@ -33,8 +33,8 @@ class Service:
         return Client("http://api", "", transport=httpx.MockTransport(self))
 
 
-def busy(status: int, retry_after: str | None = "0") -> httpx.Response:
-    problem = {"code": "busy", "title": "", "status": status, "detail": "later", "requestId": ""}
+def busy(status: int, retry_after: str | None = "0", code: str = "busy") -> httpx.Response:
+    problem = {"code": code, "title": "", "status": status, "detail": "later", "requestId": ""}
     return httpx.Response(status, json=problem, headers={} if retry_after is None else {"Retry-After": retry_after})
 
 
@@ -113,8 +113,9 @@ async def test_what_may_have_been_taken_and_would_then_differ_is_sent_once(
             await change(client)
 
 
-async def test_what_was_not_taken_for_sure_is_sent_again() -> None:
-    service = Service(busy(429), httpx.Response(204))
+@pytest.mark.parametrize(("status", "code"), [(429, "limit-reached"), (503, "overloaded")])
+async def test_what_was_not_taken_for_sure_is_sent_again(status: int, code: str) -> None:
+    service = Service(busy(status, code=code), httpx.Response(204))
 
     async with service.client() as client:
         await client.delete_definition("d", version=3)

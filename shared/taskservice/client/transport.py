@@ -173,7 +173,7 @@ class Transport:
             if answer.is_success:
                 return answer
             pause_s = pause_of(answer)
-            untaken = answer.status_code == httpx.codes.TOO_MANY_REQUESTS
+            untaken = answer.status_code == httpx.codes.TOO_MANY_REQUESTS or _is_shed(answer)
             again = answer.status_code in BUSY and (may_repeat or untaken)
             if not again or sending == SENDINGS or pause_s > LONGEST_PAUSE_S:
                 raise self._refusal(answer)
@@ -194,6 +194,14 @@ class Transport:
             return ApiError(msgspec.json.decode(answer.content, type=Problem))
         except msgspec.DecodeError:
             return UnreachableError(f"{self.url} answered {answer.status_code} without a problem")
+
+
+def _is_shed(answer: httpx.Response) -> bool:
+    """Whether the service says that it took nothing, for want of room."""
+    try:
+        return msgspec.json.decode(answer.content, type=Problem).code == "overloaded"
+    except msgspec.DecodeError:
+        return False
 
 
 def pause_of(answer: httpx.Response) -> float:

@@ -131,6 +131,8 @@ class Gateway:
                 raise ProblemError("internal", "The inbox refused the command.") from error
             else:
                 crash_point("api.after_submit")
+                if isinstance(outcome, OutOfMemory) and may_be_in:
+                    continue  # Redis refused before it looked whether it knows the command
                 return outcome
         if may_be_in:
             raise ProblemError(
