@@ -156,6 +156,27 @@ def test_a_declared_loss_explains_an_acknowledged_command_without_outcome() -> N
     assert named(replace(lost(), faults=(KILLED, LOST), calls=(after,))) == ["I5"]
 
 
+def test_a_declared_loss_takes_idempotency_keys_with_it_and_none_that_came_later() -> None:
+    def asked(at_ms: int, command_id: str) -> Call:
+        return Call(
+            tenant="ada",
+            kind="TriggerDefinition",
+            begun_ms=at_ms,
+            outcome="ok",
+            command_id=command_id,
+            idempotency_key="k9",
+            body_sha="b9",
+        )
+
+    def keys_told(*calls: Call) -> list[str]:
+        evidence = replace(lost(), faults=(KILLED, LOST), calls=calls)
+        return [one.what for one in broken_invariants(evidence) if "key k9" in one.what]
+
+    assert keys_told(asked(T + 4_900, "c8"), asked(T + 5_100, "c9")) == []
+    assert len(keys_told(asked(T + 4_800, "c8"), asked(T + 4_900, "c9"))) == 1
+    assert len(keys_told(asked(T + 7_100, "c8"), asked(T + 7_200, "c9"))) == 1
+
+
 def test_an_unknown_answer_may_have_happened_or_not() -> None:
     unknown = Call(tenant="ada", kind="TriggerDefinition", begun_ms=T + 4_900, command_id="c9")
 

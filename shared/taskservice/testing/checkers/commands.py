@@ -4,7 +4,7 @@ from collections import Counter
 
 from taskservice.domain import commands as c
 from taskservice.domain import events as e
-from taskservice.testing.checkers.declared_losses import lost_by
+from taskservice.testing.checkers.declared_losses import declared_losses, lost_by
 from taskservice.testing.checkers.evidence import Call, Evidence
 from taskservice.testing.checkers.violation import Violation, demand, noting
 
@@ -60,16 +60,21 @@ def calls_without_their_outcome(evidence: Evidence) -> list[Violation]:
 
 
 def _keys_used_twice(evidence: Evidence) -> list[Violation]:
-    """The same key: the same command, unless the body is another, which is a conflict."""
+    """The same key: the same command, unless the body is another, which is a conflict.
+
+    A declared loss takes keys with it: what was asked under one before is forgotten.
+    """
     first: dict[tuple[str, str], Call] = {}
     found = []
+    losses = declared_losses(evidence)
     for call in sorted(evidence.calls, key=lambda one: one.begun_ms):
         if not call.idempotency_key or call.outcome == "unknown":
             continue
         before = first.setdefault((call.tenant, call.idempotency_key), call)
         name = f"key {call.idempotency_key} of {call.tenant}"
-        if before.outcome != "ok":
-            first[call.tenant, call.idempotency_key] = call  # nothing was done under it yet
+        forgotten = any(before.begun_ms <= loss.told_ms and loss.begun_ms <= call.begun_ms for loss in losses)
+        if before.outcome != "ok" or forgotten:
+            first[call.tenant, call.idempotency_key] = call  # nothing was done under it, or nobody knows of it any more
         elif call.body_sha != before.body_sha:
             if call.status != CONFLICT:
                 found.append(Violation("I5", evidence.head, f"{name}: another body was answered {call.status}"))
