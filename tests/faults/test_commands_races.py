@@ -29,7 +29,7 @@ pytestmark = pytest.mark.timeout(420)
 SUBMIT_DIGEST: Final = load(
     "submit", keys=("inbox", "known..."), argv=("command_id", "body_sha", "command", "ttl_ms...")
 ).digest.encode()
-PATIENCE_S: Final = 60.0
+PATIENCE_S: Final = 120.0
 RACES: Final = 120
 RACERS: Final = 8
 EDITS: Final = 20

@@ -16,12 +16,12 @@ from taskservice.testing.waiting import wait_until_blocking
 
 pytestmark = pytest.mark.timeout(420)
 
-PATIENCE_S: Final = 60.0
+PATIENCE_S: Final = 120.0
 
 
 @pytest.fixture(scope="module")
 def cluster(make_cluster: MakeCluster) -> Cluster:
-    return make_cluster(lease_ms=5_000, worker_ttl_ms=5_000)
+    return make_cluster(lease_ms=5_000, worker_ttl_ms=10_000)
 
 
 @pytest.fixture(scope="module")
