@@ -5,6 +5,7 @@ import math
 from tests.api.scene import Scene, new_scene, running
 
 from taskservice.domain.commands import StopScheduler, decode_command
+from taskservice.domain.watch import ALARM_KINDS
 
 
 def metric(text: str, name: str) -> float:
@@ -83,6 +84,26 @@ async def test_health_status_is_zero_while_stopped_and_while_something_waits_for
     stopped = (await scene.call("GET", "/metrics", caller=None)).text
 
     assert [metric(text, "scheduler_health_status") for text in (late, stopped)] == [0, 0]
+
+
+async def test_an_alarm_of_the_leader_is_unhealthy_and_named_to_platform_keys_only(scene: Scene) -> None:
+    await scene.leader.say(alarms={"CLOCK": 1_800_000_000_000})
+    seen = (await scene.call("GET", "/scheduler/status", caller="viewer")).json()
+    known = (await scene.call("GET", "/scheduler/status", caller="platform")).json()
+    text = (await scene.call("GET", "/metrics", caller=None)).text
+    await scene.leader.say()
+    over = (await scene.call("GET", "/scheduler/status", caller="platform")).json()
+
+    assert (seen["healthy"], known["healthy"], over["healthy"]) == (False, False, True)
+    assert seen["partitions"][0]["alarms"] is None
+    assert known["partitions"][0]["alarms"] == [{"kind": "CLOCK", "sinceAt": "2027-01-15T08:00:00.000Z"}]
+    assert over["partitions"][0]["alarms"] == []
+    assert metric(text, "scheduler_health_status") == 0
+    active = [line for line in text.splitlines() if line.startswith("taskservice_alarm_active{")]
+    assert [line for line in active if line.endswith(" 1.0")] == [
+        'taskservice_alarm_active{kind="CLOCK",partition="0"} 1.0'
+    ]
+    assert len(active) == len(ALARM_KINDS)
 
 
 async def test_ready_wants_redis_and_keys_but_not_the_database(scene: Scene) -> None:

@@ -163,13 +163,20 @@ async def test_events_are_cloud_events_for_programs_and_lines_for_people(scene: 
 
 async def test_workers_and_the_scheduler_are_shown(scene: Scene, cli: CommandLine) -> None:
     await scene.add_worker("noop", "report.daily")
+    await scene.leader.say(alarms={"CLOCK": 1_800_000_000_000})
+    amiss = (await cli.run("scheduler", "status")).stdout
     await scene.leader.say()
+    well = (await cli.run("scheduler", "status")).stdout
 
     (worker,) = await cli.told("workers")
     (status,) = await cli.told("scheduler", "status")
     stopped = await cli.run("scheduler", "stop", "--yes")
     words = (await cli.run("workers")).stdout.splitlines()[1]
 
+    rows = [line.split() for line in amiss.splitlines()]
+    assert ["alarm", "CLOCK", "since", "2027-01-15T08:00:00.000Z"] in rows
+    assert ["healthy", "NO"] in rows
+    assert "alarm" not in well
     assert [handler["name"] for handler in worker["handlers"]] == ["noop", "report.daily"]
     assert (status["state"], status["partitions"][0]["leader"]) == ("RUNNING", "ticker-1")
     assert stopped.stdout.splitlines()[0].split() == ["state", "STOPPED"]

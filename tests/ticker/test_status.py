@@ -221,11 +221,14 @@ def test_everything_else_that_is_counted() -> None:
         e.WorkerLost(worker="w", **now),
         e.LateResultIgnored(entry="1-1", worker="w", kind="ended", **now),
         e.LogLossDetected(from_position=1, to_position=2, what="events", **now),
+        e.AlarmRaised(kind="CLOCK", since=T0, detail="", **now),
+        e.AlarmCleared(kind="CLOCK", since=T0, **now),
     )
     facts = decided.facts()
     assert facts.skipped == {"MISFIRE": 40, "OVERLAP": 1}
     assert facts.commands == {"CancelInstance/ACCEPTED": 1, "CancelInstance/REJECTED": 1, "OTHER/REJECTED": 1}
     assert (facts.workers_lost, facts.late_results, facts.losses) == (1, 1, 1)
+    assert facts.alarms == {"CLOCK": 1}
 
 
 def test_turns_add_up_in_buckets_whose_bounds_belong_to_them() -> None:
