@@ -19,7 +19,7 @@ from taskservice.testing.waiting import wait_until_blocking
 
 pytestmark = pytest.mark.timeout(420)
 
-WORKER_TTL_MS: Final = 3_000
+WORKER_TTL_MS: Final = 5_000
 PATIENCE_S: Final = 120.0
 LOSSES: Final = 2
 KILLS: Final = 8
