@@ -24,7 +24,7 @@ INTRODUCTION = """\
   `taskservice.api.url` and `taskservice.api.key` (`TASKSERVICE_API_URL`, `TASKSERVICE_API_KEY`, `--url`, `--set`,
   `--config`); in the folder of a running local stack they are found by themselves, and its key goes to its address
   alone. A key is no option of its own: every process of a machine can read the others' command lines.
-  `keys`, `tenants`, `migrate` and `verify` work on the database (and Redis) themselves.
+  `keys`, `tenants`, `migrate`, `verify`, `check` and `recover` work on the database (and Redis) themselves.
 - **Names.** A definition is named by its id, the beginning of its id (8 digits at least), its key, or `key:KEY`; an
   instance by its id or the beginning of it. A beginning that fits more than one thing is refused.
 - **Times** are RFC 3339, or how long ago: `90s`, `15m`, `2h`, `3d`.
