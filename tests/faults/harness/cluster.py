@@ -102,7 +102,7 @@ class Cluster:
         self.ledgers.mkdir()
         self._env = dict(env or {})
         self.records = Records()
-        self._watcher = Watcher(redis_url, mysql_url, self.records)
+        self._watcher = Watcher(redis_url, mysql_url, self.records, stall_ms=lease_ms // 4)
         self._links: dict[tuple[str, Server], Proxy] = {}
         self.processes: dict[str, ServiceProcess] = {}
         for role, count in (("ticker", tickers), ("api", apis), ("projector", projectors), ("worker", workers)):

@@ -13,7 +13,7 @@ from redis.retry import Retry
 from tests.faults.harness.records import Records, now_ms
 
 from taskservice.streams.keys import Keys
-from taskservice.testing.checkers.evidence import CheckpointSample, EpochSample, FaultKind, Sighting
+from taskservice.testing.checkers.evidence import CheckpointSample, EpochSample, FaultKind, FaultWindow, Sighting
 
 LOOK_EVERY_S: Final = 0.05
 ANSWER_WITHIN_S: Final = 2
@@ -24,21 +24,27 @@ LEASE: Final = "SELECT epoch FROM scheduler_leases WHERE `partition` = 0"
 
 
 class Watcher:
-    """Two threads, from `begin` to `end`: one reads the log as a subscriber would, one compares checkpoint and head.
+    """Three threads, from `begin` to `end`: one reads the log as a subscriber would, one compares checkpoint and head.
 
-    A server that does not answer is a fault window, whoever hurt it.
+    A server that does not answer is a fault window, whoever hurt it. The third thread only waits, and again: when it
+    comes late, this machine has more to do than it can, and this process, through which all traffic of the cluster
+    passes, held it up.
+
+    :param stall_ms: so late it has to be for that: a lease that a cluster is to keep must bear less.
     """
 
-    def __init__(self, redis_url: str, mysql_url: str, records: Records) -> None:
+    def __init__(self, redis_url: str, mysql_url: str, records: Records, *, stall_ms: int) -> None:
         self._redis_url = redis_url
         self._mysql_url = mysql_url
         self._records = records
+        self._stall_ms = stall_ms
         self._events = Keys(0).events
         self._seen = "0-0"
         self._ended = threading.Event()
         self._threads = [
             threading.Thread(target=self._look, args=("redis_away", self._follow_log), daemon=True),
             threading.Thread(target=self._look, args=("mysql_away", self._follow_tables), daemon=True),
+            threading.Thread(target=self._notice_stalls, daemon=True),
         ]
 
     def begin(self) -> None:
@@ -52,6 +58,13 @@ class Watcher:
         for thread in self._threads:
             if thread.ident is not None:
                 thread.join(JOIN_S)
+
+    def _notice_stalls(self) -> None:
+        woke_at = now_ms()
+        while not self._ended.wait(LOOK_EVERY_S):
+            slept_at, woke_at = woke_at, now_ms()
+            if woke_at - slept_at > self._stall_ms + LOOK_EVERY_S * 1_000:
+                self._records.faults.windows.append(FaultWindow("overload", slept_at, woke_at))
 
     def _look(self, away: FaultKind, follow: Callable[[Callable[[], bool]], None]) -> None:
         """Follow until the end; after an error say that the server is away, and connect anew."""
