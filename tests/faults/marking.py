@@ -140,6 +140,8 @@ def _rows(terminalreporter: pytest.TerminalReporter) -> list[Row]:
     rows = []
     for outcome, shown in RESULTS.items():
         for report in terminalreporter.stats.get(outcome, []):
+            if not isinstance(report, pytest.TestReport):
+                continue  # of a file that can't be read: pytest tells of it
             if outcome == "passed" and report.when != "call":
                 continue
             for name, value in report.user_properties:

@@ -69,5 +69,12 @@ def test_all_of_them_run_and_stand_in_the_table_in_the_order_of_the_faults(tmp_p
     assert "4 of 6 faults held, in 6 rows of 5 tests" in said
 
 
+def test_a_file_that_cannot_be_read_hides_no_row(tmp_path: Path) -> None:
+    (tmp_path / "test_unreadable.py").write_text("import there_is_none")
+    said = outcome(tmp_path, "--faults=slice", "--continue-on-collection-errors")
+    assert [row[0] for row in table(said)] == ["F7", "F9"]
+    assert "1 error" in said
+
+
 def test_the_slice_alone_has_its_table(tmp_path: Path) -> None:
     assert [row[0] for row in table(outcome(tmp_path, "--faults=slice"))] == ["F7", "F9"]
