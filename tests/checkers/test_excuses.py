@@ -14,6 +14,7 @@ from taskservice.testing.checkers.evidence import (
     Call,
     CheckpointSample,
     Effect,
+    EpochSample,
     Evidence,
     FaultKind,
     FaultWindow,
@@ -175,6 +176,16 @@ def test_a_declared_loss_takes_idempotency_keys_with_it_and_none_that_came_later
     assert keys_told(asked(T + 4_900, "c8"), asked(T + 5_100, "c9")) == []
     assert len(keys_told(asked(T + 4_800, "c8"), asked(T + 4_900, "c9"))) == 1
     assert len(keys_told(asked(T + 7_100, "c8"), asked(T + 7_200, "c9"))) == 1
+
+
+def test_a_declared_loss_takes_the_logs_epoch_back_until_it_is_told_and_never_the_leases() -> None:
+    def looks(*samples: EpochSample) -> list[str]:
+        return named(replace(lost(), faults=(KILLED, LOST), epochs=samples))
+
+    before, cut = EpochSample(T + 4_900, 2, 2), EpochSample(T + 5_100, 2, 1)
+    assert looks(before, cut) == []
+    assert looks(EpochSample(T + 7_100, 2, 2), EpochSample(T + 7_200, 2, 1)) == ["I24"]
+    assert looks(before, EpochSample(T + 5_100, 1, 1)) == ["I24"]
 
 
 def test_an_unknown_answer_may_have_happened_or_not() -> None:

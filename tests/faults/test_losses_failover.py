@@ -1,5 +1,6 @@
 """A replica is promoted that lacks what its master had acknowledged; and a master that comes back and takes writes."""
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -98,6 +99,13 @@ def wait_for_recovery(server: RedisProcess, epoch: int) -> None:
     wait_until_blocking(ended, f"a recovery of an epoch after {epoch} has ended", timeout_s=PATIENCE_S)
 
 
+def readiness(cluster: Cluster, name: str) -> str:
+    """What it answers to a probe; empty while it does not."""
+    with contextlib.suppress(httpx.TransportError):
+        return httpx.get(f"{cluster.processes[name].url}/health/ready", timeout=PATIENCE_S, trust_env=False).text
+    return ""
+
+
 @pytest.mark.fault("F17", invariants=ALL)
 def test_a_failover_that_loses_acknowledged_events_is_repaired_or_declared(
     cluster: Cluster, pair: Pair, seed: str
@@ -166,11 +174,8 @@ def test_of_two_masters_one_continues_the_archive_and_the_other_is_refused(
         cluster.terminate(left)
         old_end = head(pair.replica)
         cluster.start(left)
-        url = f"{cluster.processes[left].url}/health/ready"
         wait_until_blocking(
-            lambda: RECOVER_DIVERGED in httpx.get(url, trust_env=False).text,
-            f"{left} says what to run",
-            timeout_s=PATIENCE_S,
+            lambda: RECOVER_DIVERGED in readiness(cluster, left), f"{left} says what to run", timeout_s=PATIENCE_S
         )
         wait_for_progress(pair.master)  # who is refused holds nobody up
         assert head(pair.replica) == old_end

@@ -226,8 +226,8 @@ async def test_a_ticker_before_another_history_says_so_and_is_not_ready(house: H
     house.epochs.epoch = 9
     server_of(house).restart()
 
-    await wait_until(lambda: first.ticker.blocked, "it can't lead", timeout_s=PATIENCE_S)
+    await wait_until(lambda: first.ticker.blockade.why, "it can't lead", timeout_s=PATIENCE_S)
 
-    assert RECOVER_DIVERGED in str(first.ticker.blocked)
+    assert RECOVER_DIVERGED in str(first.ticker.blockade.why)
     assert first.ticker.ready()["log"] is False
     assert not first.leads

@@ -80,7 +80,8 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         return {name: all(one[name] for one in checks) for name in checks[0]}
 
     def reasons() -> dict[str, str]:
-        blocked = [f"partition {number}: {one.blocked}" for number, one in enumerate(tickers) if one.blocked]
+        found = [(number, one.blockade.why) for number, one in enumerate(tickers)]
+        blocked = [f"partition {number}: {why}" for number, why in found if why is not None]
         return {"log": "; ".join(blocked)} if blocked else {}
 
     health = HealthServer(

@@ -37,6 +37,7 @@ from taskservice.lease.outcomes import (
 from taskservice.streams.batches import cursor_entry, position_of
 from taskservice.streams.errors import NotSent, OutcomeUnknown
 from taskservice.streams.ports import Streams
+from taskservice.ticker.blockade import Blockade
 from taskservice.ticker.candidate import Identity, TickerCandidate
 from taskservice.ticker.follower import Follower, Parted
 from taskservice.ticker.intake import Intake
@@ -110,8 +111,7 @@ class Ticker:
         self._expected: tuple[type[Exception], ...] = (NotSent, OutcomeUnknown, *outside.store_errors)
         self.state: State | None = None
         """What it holds; None while it is loading."""
-        self.blocked: str | None = None
-        """Why nobody can lead until a person has decided, and what to run; None: as far as is known somebody can."""
+        self.blockade = Blockade(outside.clock, 2 * election.ttl_ms)
 
     @property
     def leading(self) -> bool:
@@ -128,7 +128,7 @@ class Ticker:
         return {
             "loaded": self.state is not None,
             "redis": self.leading or answers,
-            "log": self.blocked is None,
+            "log": self.blockade.why is None,
         }
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -363,7 +363,8 @@ class Ticker:
                     recovering=term.recovering,
                     leader=self._identity.leader,
                 )
-                self._last_trouble, self.blocked = "", None
+                self._last_trouble = ""
+                self.blockade.over()
                 self._memory.testified(cursor_entry(term.cursor))
                 self._term = term
                 self._changed.set()
@@ -380,12 +381,11 @@ class Ticker:
                 if self._parts is not None:
                     self._parts.end(reason)
             case LooksOn():
-                self._answered_at, self.blocked = clock.monotonic_ms(), None
+                self._answered_at = clock.monotonic_ms()
             case Failed(what, error):
                 self._warn("can't be elected now", f"{what}: {error}")
             case CannotLead(blocked):
-                self.blocked = str(blocked)
-                self._warn("ALARM: nobody can lead until a person has decided", self.blocked)
+                self._warn("ALARM: nobody can lead until a person has decided", self.blockade.found(blocked))
             case _:
                 assert_never(step)
 

@@ -3,6 +3,7 @@
 from itertools import pairwise
 
 from taskservice.domain import events as e
+from taskservice.testing.checkers.declared_losses import declared_losses
 from taskservice.testing.checkers.evidence import Evidence, FaultKind, FaultWindow, LogRecord
 from taskservice.testing.checkers.timeliness import HINDERS_ELECTION, LEADERLESS, healed_at
 from taskservice.testing.checkers.violation import Violation
@@ -19,15 +20,22 @@ ENDS_TERM: frozenset[FaultKind] = frozenset({"leader_killed", "leader_stopped"})
 
 
 def epochs_that_go_back(evidence: Evidence) -> list[Violation]:
-    """I24: the epoch of the lease row never goes back, and the log's is never ahead of it."""
+    """I24: the epoch of the lease row never goes back, and the log's is never ahead of it.
+
+    The log's own goes back with a declared loss, until that is told.
+    """
     found = []
+    losses = declared_losses(evidence)
     samples = sorted(evidence.epochs, key=lambda one: one.at_ms)
     for before, after in pairwise(samples):
         for which, old, new in (
             ("of the lease", before.lease_epoch, after.lease_epoch),
             ("of the log", before.log_epoch, after.log_epoch),
         ):
-            if new < old and new:
+            cut = which == "of the log" and any(
+                loss.begun_ms <= after.at_ms and before.at_ms <= loss.told_ms for loss in losses
+            )
+            if new < old and new and not cut:
                 found.append(Violation("I24", 0, f"the epoch {which} went back from {old} to {new} at {after.at_ms}"))
     for sample in samples:
         if sample.log_epoch > sample.lease_epoch:
