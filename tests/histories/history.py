@@ -183,9 +183,9 @@ class History(RunSteps):
         elif which == 4:
             self.append(e.LogLossDetected(**self.decided(""), from_position=1, to_position=2, what="test"))
         elif which == 5:
-            alarm = {"kind": "CLOCK", "since": self.now - self.random.randrange(60_000)}
-            self.append(e.AlarmRaised(**self.decided(""), **alarm, detail=self.any_text()))
-            self.append(e.AlarmCleared(**self.decided(""), **alarm))
+            since = self.now - self.random.randrange(60_000)
+            self.append(e.AlarmRaised(**self.decided(""), kind="CLOCK", since=since, detail=self.any_text()))
+            self.append(e.AlarmCleared(**self.decided(""), kind="CLOCK", since=since))
         else:
             raw = f'{{"type":"InventedLater","ts":{self.now},"at":{self.now},"tenant_id":"acme","new":[1]}}'
             self.append_raw(raw.encode(), last=True)

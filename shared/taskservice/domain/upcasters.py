@@ -5,11 +5,11 @@ archives are never rewritten. `tests/histories/golden_logs` holds logs in each f
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from taskservice.domain.tenants import TenantSettings
 
-Members: TypeAlias = dict[str, Any]
+Members: TypeAlias = dict[str, object]
 """An event's members as its JSON has them."""
 
 

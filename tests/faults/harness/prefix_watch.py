@@ -95,6 +95,6 @@ class PrefixWatch:
                 except StorageError as error:
                     self.unanswered += 1
                     self._trouble = f"(the last: {error})"
-                await asyncio.sleep(LOOK_EVERY_S)
+                await asyncio.to_thread(self._ended.wait, LOOK_EVERY_S)
         finally:
             await database.close()
