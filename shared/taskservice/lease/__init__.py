@@ -15,8 +15,9 @@ half of every id in the log, and each append names the last id it expects. So an
 without harm; whoever is next finds everything it needs in the log.
 
 `trust.py` the arithmetic of a lease, pure · `heads.py` what the ends of log and archive say about each other, pure ·
-`epochs.py` what is asked of MySQL · `candidacy.py` the way from follower to leader, step by step · `elector.py` the
-two states · `outcomes.py` what they answer.
+`comparing.py` reads them · `epochs.py` what is asked of MySQL · `candidacy.py` the way from follower to leader, step by
+step · `elector.py` the two states · `recovery.py` what a person asks for when nobody may lead by himself ·
+`outcomes.py` what they answer.
 """
 
 from taskservice.lease.candidacy import Candidate
