@@ -13,7 +13,7 @@ from taskservice.domain import events as e
 from taskservice.domain.decide import InboxItem
 from taskservice.domain.ids import instance_id_of_trigger
 from taskservice.testing.checkers import CHECKS, broken_invariants
-from taskservice.testing.checkers.evidence import Evidence, LogRecord
+from taskservice.testing.checkers.evidence import Call, Evidence, LogRecord
 
 WHO: dict[str, Any] = {"tenant_id": TENANT, "actor": ACTOR}
 
@@ -68,7 +68,14 @@ CASES: dict[str, tuple[str, Evidence]] = {
     "a command without outcome": ("I5", with_inbox(*INBOX, STOP)),
     "a command with two outcomes far from each other": (
         "I5",
-        with_inbox(*INBOX, STOP, steps=[*STEPS, again("c2", T + 9_000)]),
+        with_inbox(*INBOX, steps=[*STEPS, again("c2", T + 9_000)]),
+    ),
+    "a call whose command has two outcomes": (
+        "I5",
+        replace(
+            judged([*STEPS, again("c2", T + 9_000)]),
+            calls=(Call(tenant=TENANT, kind="DisableDefinition", begun_ms=T + 2_990, command_id="c2"),),
+        ),
     ),
     "outcomes in another order": ("I6", with_inbox(DISABLE, CREATE, TRIGGER, CANCEL)),
     "an outcome of what nobody asked": ("I6", with_inbox(CREATE, DISABLE, TRIGGER)),

@@ -322,8 +322,13 @@ def test_a_range_of_a_weekend_is_judged_whole() -> None:
     evidence = replace(judged(steps), faults=(nobody_led,), read_at=resumed + 60, complete_until=resumed)
     shorter = changed(steps, "weekend", last=last - 2_000, count=60 * 3_600 - 2)
 
+    miscounted = changed(steps, "weekend", count=5)
+
     assert broken_invariants(evidence) == []
     assert [one.invariant for one in broken_invariants(replace(evidence, log=log_of(shorter)))] == ["I7"]
+    (found,) = broken_invariants(replace(evidence, log=log_of(miscounted)))
+    assert found.invariant == "I7"
+    assert found.what.endswith(f", not {60 * 3_600 - 1}")
 
 
 def test_what_was_said_before_an_instant_is_decided_before_it() -> None:

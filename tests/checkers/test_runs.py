@@ -183,6 +183,24 @@ CASES: dict[str, tuple[str, Evidence]] = {
         "I23",
         history(fire("zeroth", T + 600), FIRST, tenant=TenantSettings(starts_per_second=1), interval_ms=500),
     ),
+    "a fire beyond what may wait": ("I23", history(WAITS, WAITS_TOO, tenant=TenantSettings(max_waiting_instances=1))),
+    "a change of a definition that nobody made": (
+        "I10",
+        replace(
+            judged(
+                [
+                    epoch("epoch", T, 1),
+                    Step(
+                        "disabled",
+                        e.DefinitionDisabled(
+                            definition_id=DEFINITION, version=2, effective_at=T, **asked(T, "c2", "DisableDefinition")
+                        ),
+                    ),
+                ]
+            ),
+            faults=(),
+        ),
+    ),
     "a start while it is stopped": ("I23", history(WAITS, stopped(T + 1_500), dispatched(ONE, 1, T + 1_600))),
     "a skip for a limit that is not reached": (
         "I7",
