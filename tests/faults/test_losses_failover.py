@@ -152,14 +152,18 @@ def test_of_two_masters_one_continues_the_archive_and_the_other_is_refused(
             pair.replica.start()
         pair.join()
         wait_for_progress(pair.master)
+        links = {name: cluster.link(name, "redis") for name in cluster.names("ticker")}
+        to_front = links["ticker-1"].target
+        for link in links.values():  # past the front
+            link.target = (LOOPBACK, pair.master.port)
+            link.cut()
+        wait_for_progress(pair.master)
         left = cluster.wait_leader()
         epoch = cluster.epoch()
-        link = cluster.link(left, "redis")
-        to_front, link.target = link.target, (LOOPBACK, pair.master.port)
-        link.cut()
-        cluster.wait_ready(left)
-        wait_for_progress(pair.master)
-        assert cluster.wait_leader() == left
+        (other,) = links.keys() - {left}
+        links[other].target = to_front
+        links[other].cut()
+        cluster.wait_ready(other)
         pair.replication.set(Blackhole())
         with cluster.records.faults.during("log_lost"):
             wait_for_progress(pair.master)
@@ -179,8 +183,8 @@ def test_of_two_masters_one_continues_the_archive_and_the_other_is_refused(
         )
         wait_for_progress(pair.master)  # who is refused holds nobody up
         assert head(pair.replica) == old_end
-        link.target = to_front
-        link.cut()
+        links[left].target = to_front
+        links[left].cut()
         cluster.wait_ready(left)
 
     ordeal(cluster, nemesis, seed)
