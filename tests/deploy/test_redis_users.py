@@ -10,7 +10,18 @@ RUN_BY = {
     "api": ["submit"],
     "worker": ["beat", "finish", "log"],
     "projector": ["acquire", "renew", "release", "trim"],
-    "ticker": ["acquire", "append", "regroup", "release", "renew", "restore", "set_aside", "status", "takeover", "trim"],
+    "ticker": [
+        "acquire",
+        "append",
+        "regroup",
+        "release",
+        "renew",
+        "restore",
+        "set_aside",
+        "status",
+        "takeover",
+        "trim",
+    ],
 }
 _CALL = re.compile(r"call\('([A-Z]+)'(?:, '([A-Z]+)')?")
 _CONTAINERS = {"XINFO", "XGROUP"}
