@@ -68,6 +68,7 @@ class _Tenant:
         self._canary = CANARIES[name]
         self._lasting: list[str] = []
         self._scratch: list[str] = []
+        self._made_unseen = 0
         self._instances: list[str] = []
 
     def furnish(self) -> None:
@@ -143,12 +144,14 @@ class _Tenant:
             self._client.write("RetryInstance", "POST", f"/instances/{instance}/retry", instance_id=instance)
 
     def _create(self) -> None:
-        if len(self._scratch) >= MOST_SCRATCH:
+        if len(self._scratch) + self._made_unseen >= MOST_SCRATCH:
             return
         body = scratch(self._chance, self._canary)
         answer = self._client.write("CreateDefinition", "POST", "/definitions", body, key=self._client.new_key())
         if answer.status == 201:
             self._scratch.append(answer.body["id"])
+        else:
+            self._made_unseen += 1  # it fires to the end, with nobody to delete it
 
     def _update(self) -> None:
         if self._scratch:
