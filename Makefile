@@ -45,7 +45,7 @@ test-mysql: $(STAMP) ## run the tests that touch the database on a real MySQL se
 	$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),$(MYSQL_TESTS))
 
 faults: $(STAMP) ## break everything that can break, and check every invariant after it: a line for each fault
-	@$(BIN)/python -m pytest -q -m fault --faults=all --tb=short -n $(JOBS) --dist loadfile --max-worker-restart 0 --timeout 300 $(ARGS)
+	@$(BIN)/python -m pytest -q -m fault --faults=all --tb=native -n $(JOBS) --dist loadfile --max-worker-restart 0 --timeout 300 $(ARGS)
 
 contract: $(STAMP) ## requests made from the OpenAPI document against a stack: make contract MINUTES=10 SEED=42
 	@$(BIN)/python -m tests.api_contract.fuzz --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
