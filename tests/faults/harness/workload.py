@@ -68,6 +68,7 @@ class _Tenant:
         self._canary = CANARIES[name]
         self._lasting: list[str] = []
         self._scratch: list[str] = []
+        self._own: set[str] = set()
         self._made_unseen = 0
         self._instances: list[str] = []
 
@@ -78,6 +79,7 @@ class _Tenant:
             assert answer.status in {201, 202}, answer.text
             if answer.status == 201:
                 self._lasting.append(answer.body["id"])
+                self._own.add(answer.body["id"])
 
     def has_run(self) -> bool:
         """Whether a run of this tenant has succeeded."""
@@ -138,9 +140,9 @@ class _Tenant:
             self._client.write("CancelInstance", "POST", f"/instances/{instance}/cancel", body, instance_id=instance)
 
     def _retry(self) -> None:
-        answer = self._client.read("/instances?status=FAILED&status=CANCELLED&limit=10")
-        if answer.ok and answer.body["items"]:
-            instance = self._chance.choice(answer.body["items"])["id"]
+        ended = self._own_runs("/instances?status=FAILED&status=CANCELLED&limit=50")
+        if ended:
+            instance = self._chance.choice(ended)
             self._client.write("RetryInstance", "POST", f"/instances/{instance}/retry", instance_id=instance)
 
     def _create(self) -> None:
@@ -150,6 +152,7 @@ class _Tenant:
         answer = self._client.write("CreateDefinition", "POST", "/definitions", body, key=self._client.new_key())
         if answer.status == 201:
             self._scratch.append(answer.body["id"])
+            self._own.add(answer.body["id"])
         else:
             self._made_unseen += 1  # it fires to the end, with nobody to delete it
 
@@ -171,9 +174,12 @@ class _Tenant:
             self._client.write("DeleteDefinition", "DELETE", f"/definitions/{definition}{query}")
 
     def _look(self) -> None:
-        answer = self._client.read("/instances?limit=20")
-        if answer.ok:
-            self._know(*(item["id"] for item in answer.body["items"]))
+        self._know(*self._own_runs("/instances?limit=50"))
+
+    def _own_runs(self, path: str) -> list[str]:
+        """Runs of definitions that this workload made: those of a test are the test's to end."""
+        answer = self._client.read(path)
+        return [one["id"] for one in answer.body["items"] if one["taskDefinitionId"] in self._own] if answer.ok else []
 
     def _look_at_least_at(self) -> None:
         """What a trigger's answer named is there for whoever asks for its position."""
