@@ -59,12 +59,15 @@ async def session(database: Database) -> AsyncIterator[Connection]:
         connection.close()
 
 
-async def waits_for_a_lock(database: Database) -> bool:
-    rows = await database.fetch(
-        "SELECT COUNT(*) FROM information_schema.innodb_trx t JOIN information_schema.processlist p"
-        " ON p.id = t.trx_mysql_thread_id WHERE t.trx_state = 'LOCK WAIT' AND p.db = DATABASE()"
-    )
-    return bool(rows[0][0])
+async def waiting_for_a_lock(database: Database) -> list[int]:
+    """Ids of this database's sessions that wait for a row."""
+    async with session(database) as looker:
+        await looker.execute("SET SESSION sql_mode = ''")  # MySQL 9 can't show all statements in utf8mb3, and says so
+        rows = await looker.fetch(
+            "SELECT t.trx_mysql_thread_id FROM information_schema.innodb_trx t JOIN information_schema.processlist p"
+            " ON p.id = t.trx_mysql_thread_id WHERE t.trx_state = 'LOCK WAIT' AND p.db = DATABASE()"
+        )
+    return [row[0] for row in rows]
 
 
 async def assert_equal_to(database: Database, history: History) -> None:
@@ -96,7 +99,7 @@ async def batch_under_way(
         turn: asyncio.Future[object] = asyncio.ensure_future(watched.projector.run_once())
         try:
             await wait_until(
-                lambda: waits_for_a_lock(database),
+                lambda: waiting_for_a_lock(database),
                 "the batch waits for the row",
                 timeout_s=PATIENCE_S,
                 interval_s=LOOK_EVERY_S,
@@ -204,11 +207,8 @@ async def test_a_session_that_the_server_kills_loses_its_transaction_and_nothing
 ) -> None:
     row = "SELECT scheduled FROM task_stats_hourly"
     async with batch_under_way(database, watched, history, append, row) as (other, turn):
-        found = await database.fetch(
-            "SELECT t.trx_mysql_thread_id FROM information_schema.innodb_trx t JOIN information_schema.processlist p"
-            " ON p.id = t.trx_mysql_thread_id WHERE t.trx_state = 'LOCK WAIT' AND p.db = DATABASE()"
-        )
-        await change(database, f"KILL {found[0][0]}")
+        (waiting,) = await waiting_for_a_lock(database)
+        await change(database, f"KILL {waiting}")
         await wait_until(lambda: watched.metrics.write_errors, "the batch was lost", timeout_s=PATIENCE_S)
         await other.execute("ROLLBACK")
 
