@@ -22,6 +22,8 @@ pytestmark = pytest.mark.timeout(420)
 
 SLEEP_S: Final = 6
 SLOTS: Final = 1
+FORMER_SLOTS: Final = 500
+"""ASYNC slots of a worker that was told nothing; the one slot and its THREAD and PROCESS slots are fewer."""
 RUNS: Final = 10_000
 MOST_GROWTH_MIB: Final = 120.0
 BUSY: Final = "local sum = 0 for number = 1, 1.5e8 do sum = sum + number end return 1"
@@ -98,12 +100,19 @@ def test_a_database_that_takes_its_time_for_the_api(cluster: Cluster) -> None:
     judge(cluster)
 
 
+@pytest.mark.fault("F44", invariants="I1–I26")
 def test_a_fleet_of_one_slot(cluster: Cluster, own_redis: RedisProcess) -> None:
     """10,000 runs of which one can run at a time: they wait in the leader, where they can be cancelled, and not in Redis."""
     for name in cluster.names("worker"):
         cluster.terminate(name)
     cluster.start("worker-1", env={"APP_TASK_EXECUTOR_ASYNC_SLOTS": str(SLOTS)})
     cluster.wait_ready("worker-1")
+    wait_until_blocking(
+        lambda: 0 < (cluster.metric("api-1", "taskservice_fleet_slots") or 0) < FORMER_SLOTS,
+        "the leader knows that the former workers are gone",
+        timeout_s=60,
+        interval_s=0.2,
+    )
     with cluster.client(timeout_s=60) as client:
         slow = made(client, taskName="slow", taskHandler="faults.slow", taskParams={"seconds": 0.5}, **_BY_HAND)
         memory = Memory(cluster)
