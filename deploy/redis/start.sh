@@ -4,7 +4,7 @@
 # only their hashes reach the server. Without a user anybody may PING, and nothing else.
 set -eu
 here=$(dirname "$0")
-users=${REDIS_USERS_FILE:-/tmp/users.acl}
+users=${REDIS_USERS_FILE:-$(mktemp)}
 # Whoever may read the file of hashes could try passwords against them.
 umask 077
 
