@@ -118,7 +118,7 @@ async def test_what_can_not_run_says_why_and_costs_no_slot(
 
 
 async def test_a_definition_can_not_make_the_linker_load_its_code(run: Run) -> None:
-    end = await run("ls", order={"environment": {"LD_PRELOAD": "/tmp/x.so", "A": "b"}})
+    end = await run("ls", order={"environment": {"LD_PRELOAD": "own.so", "A": "b"}})
 
     assert (end.error_type, end.error_message) == (
         "EnvironmentRefused",
