@@ -15,14 +15,13 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
-import pymysql
 from pymysql.cursors import DictCursor
 
 from taskservice.clock import SystemClock
 from taskservice.domain.instant_text import rfc3339
+from taskservice.testing.database_connection import connect
 from taskservice.testing.running_stack import RunningStack, running_stack
 from taskservice.testing.waiting import wait_until_blocking
 
@@ -64,16 +63,7 @@ class Reading:
     """What MySQL knows, on one connection."""
 
     def __init__(self, stack: RunningStack) -> None:
-        url = urlsplit(stack.facts["mysqlUrl"])
-        self._connection = pymysql.connect(
-            host=url.hostname,
-            port=url.port or 3306,
-            user=url.username or "",
-            password=url.password or "",
-            database=url.path.lstrip("/"),
-            cursorclass=DictCursor,
-            autocommit=True,
-        )
+        self._connection = connect(stack.facts["mysqlUrl"], cursors=DictCursor)
 
     def first_fire_after(self, instant_ms: int) -> int | None:
         """When the first fire after that instant was decided; None = none yet."""

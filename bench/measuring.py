@@ -4,10 +4,8 @@ import os
 import statistics
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
 
-import pymysql
-
+from taskservice.testing.database_connection import connect
 from taskservice.testing.running_stack import RunningStack
 
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
@@ -32,15 +30,7 @@ class Counting:
     """One connection that counts SUCCESS rows of a definition."""
 
     def __init__(self, stack: RunningStack) -> None:
-        url = urlsplit(stack.facts["mysqlUrl"])
-        self._connection = pymysql.connect(
-            host=url.hostname,
-            port=url.port or 3306,
-            user=url.username or "",
-            password=url.password or "",
-            database=url.path.lstrip("/"),
-            autocommit=True,
-        )
+        self._connection = connect(stack.facts["mysqlUrl"])
 
     def succeeded(self, definition_id: str) -> int:
         """SUCCESS rows now."""

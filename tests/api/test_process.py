@@ -14,7 +14,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
-import pymysql
 import pytest
 import redis
 
@@ -22,6 +21,7 @@ from taskservice.api.serving import GRACE_S
 from taskservice.localstack.ports import any_free
 from taskservice.localstack.process import spawn, stop
 from taskservice.localstack.redis_server import RedisServer
+from taskservice.testing.database_connection import connect
 from taskservice.testing.waiting import wait_until_blocking
 
 INSTANCE = "01912345-6789-8abc-8def-0123456789ab"
@@ -198,15 +198,7 @@ def test_sigterm_ends_streams_at_once(env: dict[str, str], make_key: Callable[..
 
 
 def _insert_open_instance(url: str, instance_id: str) -> None:
-    parts = urlsplit(url)
-    connection = pymysql.connect(
-        host=parts.hostname,
-        port=parts.port or 0,
-        user=parts.username,
-        password=parts.password or "",
-        database=parts.path[1:],
-        autocommit=True,
-    )
+    connection = connect(url)
     try:
         with connection.cursor() as cursor:
             cursor.execute(

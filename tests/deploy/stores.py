@@ -6,15 +6,15 @@ import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
-import pymysql
 from tests.tidy.tree import ROOT
 
 from taskservice.localstack.ports import LOOPBACK, any_free
 from taskservice.localstack.process import spawn, stop, wait_for_answer
 from taskservice.localstack.redis_server import RedisServer
 from taskservice.localstack.servers import Host, ensure_redis
+from taskservice.testing.database_connection import connect
 
 START_TIMEOUT_S = 30.0
 STOP_GRACE_S = 15.0
@@ -72,12 +72,3 @@ def role_users(mysql_url: str, passwords: Mapping[str, str]) -> Iterator[str]:
                 cursor.execute(f"DROP USER IF EXISTS '{user}'@'%'")
     finally:
         connection.close()
-
-
-def connect(mysql_url: str) -> "pymysql.Connection[pymysql.cursors.Cursor]":
-    """A connection of a test's own."""
-    parts = urlsplit(mysql_url)
-    return pymysql.connect(
-        host=parts.hostname, port=parts.port or 0, user=unquote(parts.username or ""),
-        password=unquote(parts.password or ""), database=parts.path.lstrip("/"), autocommit=True,
-    )  # fmt: skip

@@ -15,11 +15,12 @@ import redis
 import yaml
 from tests.deploy.compose_file import OURS, PATH, ComposeFile, MissingVariableError, raw_text, required_variables
 from tests.deploy.replica import TASKSERVICE, client, first_key
-from tests.deploy.stores import connect, role_users, running_redis
+from tests.deploy.stores import role_users, running_redis
 from tests.tidy.tree import ROOT
 
 from taskservice.localstack.ports import LOOPBACK, any_free
 from taskservice.localstack.process import spawn, stop
+from taskservice.testing.database_connection import connect
 from taskservice.testing.waiting import wait_until_blocking
 
 SECRETS_SCRIPT = ROOT / "deploy" / "make-secrets.sh"

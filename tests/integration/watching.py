@@ -5,13 +5,12 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
-import pymysql
-import pymysql.cursors
+from pymysql.cursors import DictCursor
 
 from taskservice.clock import SystemClock
+from taskservice.testing.database_connection import connect
 from taskservice.testing.running_stack import RunningStack
 from taskservice.testing.waiting import wait_until_blocking
 
@@ -35,16 +34,7 @@ def rfc3339(instant_ms: int) -> str:
 
 def rows(stack: RunningStack, sql: str, *parameters: object) -> list[dict[str, Any]]:
     """The rows of a query, on a connection of its own."""
-    url = urlsplit(stack.facts["mysqlUrl"])
-    connection = pymysql.connect(
-        host=url.hostname,
-        port=url.port or 3306,
-        user=url.username or "",
-        password=url.password or "",
-        database=url.path.lstrip("/"),
-        cursorclass=pymysql.cursors.DictCursor,
-        autocommit=True,
-    )
+    connection = connect(stack.facts["mysqlUrl"], cursors=DictCursor)
     try:
         with connection.cursor() as cursor:
             cursor.execute(sql, parameters)

@@ -3,16 +3,14 @@
 import time
 from collections.abc import Sequence
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import httpx
-import pymysql
-import pymysql.cursors
 import redis
 from tests.faults.harness.cluster import Cluster
 from tests.faults.harness.workload import TENANT_KEYS
 
 from taskservice.streams.keys import GROUP, REGISTRY_REV, Keys
+from taskservice.testing.database_connection import connect
 from taskservice.testing.waiting import wait_until_blocking
 
 QUIET_WITHIN_S: Final = 120.0
@@ -56,16 +54,7 @@ def moving(cluster: Cluster) -> dict[str, int]:
 
 def rows(mysql_url: str, query: str) -> Sequence[tuple[Any, ...]]:
     """The rows of a query, on a connection of its own."""
-    url = urlsplit(mysql_url)
-    connection = pymysql.connect(
-        host=url.hostname,
-        port=url.port or 0,
-        user=url.username,
-        password=url.password or "",
-        database=url.path.lstrip("/"),
-        autocommit=True,
-    )
-    with connection, connection.cursor() as cursor:
+    with connect(mysql_url) as connection, connection.cursor() as cursor:
         cursor.execute(query)
         return list(cursor.fetchall())
 

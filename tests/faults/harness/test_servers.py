@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pymysql
 import pytest
@@ -11,6 +10,7 @@ from tests.faults.harness.modes import Blackhole, Pass
 from tests.faults.harness.proxy import Proxy
 from tests.faults.harness.servers import MysqlProcess, RedisProcess
 
+from taskservice.testing.database_connection import connect
 from taskservice.testing.waiting import wait_until_blocking
 
 PATIENCE_S = 30.0
@@ -113,17 +113,7 @@ def test_a_database_keeps_what_was_committed_over_a_kill(tmp_path: Path, mysql_t
 
 
 def statement(server: MysqlProcess, *texts: str, timeout_s: int = 30) -> tuple[tuple[object, ...], ...]:
-    url = urlsplit(server.url)
-    connection = pymysql.connect(
-        host=url.hostname,
-        port=url.port or 0,
-        user=url.username,
-        password=url.password or "",
-        database=url.path.lstrip("/"),
-        autocommit=True,
-        connect_timeout=timeout_s,
-        read_timeout=timeout_s,
-    )
+    connection = connect(server.url, answer_within_s=timeout_s)
     try:
         with connection.cursor() as cursor:
             for text in texts:

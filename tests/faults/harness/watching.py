@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Callable
 from typing import Final, cast
-from urllib.parse import urlsplit
 
 import pymysql
 import pymysql.cursors
@@ -14,6 +13,7 @@ from tests.faults.harness.records import Records, now_ms
 
 from taskservice.streams.keys import Keys
 from taskservice.testing.checkers.evidence import CheckpointSample, EpochSample, FaultKind, FaultWindow, Sighting
+from taskservice.testing.database_connection import connect
 
 LOOK_EVERY_S: Final = 0.05
 ANSWER_WITHIN_S: Final = 2
@@ -95,18 +95,7 @@ class Watcher:
                 going_on = answered()
 
     def _follow_tables(self, answered: Callable[[], bool]) -> None:
-        url = urlsplit(self._mysql_url)
-        connection = pymysql.connect(
-            host=url.hostname,
-            port=url.port or 0,
-            user=url.username,
-            password=url.password or "",
-            database=url.path.lstrip("/"),
-            autocommit=True,
-            connect_timeout=ANSWER_WITHIN_S,
-            read_timeout=ANSWER_WITHIN_S,
-            write_timeout=ANSWER_WITHIN_S,
-        )
+        connection = connect(self._mysql_url, answer_within_s=ANSWER_WITHIN_S)
         with connection, self._redis() as client:
             going_on = True
             while going_on:

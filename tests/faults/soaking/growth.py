@@ -3,14 +3,13 @@
 from collections import Counter
 from collections.abc import Mapping
 from typing import Final
-from urllib.parse import urlsplit
 
-import pymysql
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from taskservice.streams.keys import row_of
+from taskservice.testing.database_connection import connect
 
 ANSWER_WITHIN_S: Final = 2
 COMMAND: Final = ":command:"
@@ -39,18 +38,7 @@ def rows_of_tables(mysql_url: str) -> Mapping[str, int]:
 
     :raises pymysql.err.Error: it does not answer.
     """
-    url = urlsplit(mysql_url)
-    connection = pymysql.connect(
-        host=url.hostname,
-        port=url.port or 0,
-        user=url.username,
-        password=url.password or "",
-        database=url.path.lstrip("/"),
-        autocommit=True,
-        connect_timeout=ANSWER_WITHIN_S,
-        read_timeout=ANSWER_WITHIN_S,
-    )
-    with connection, connection.cursor() as cursor:
+    with connect(mysql_url, answer_within_s=ANSWER_WITHIN_S) as connection, connection.cursor() as cursor:
         cursor.execute("SHOW TABLES")
         tables = sorted(str(row[0]) for row in cursor.fetchall())
         found: dict[str, int] = {}

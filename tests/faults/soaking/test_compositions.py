@@ -6,13 +6,13 @@ from random import Random
 
 import pytest
 import redis
-from tests.deploy.stores import connect
 from tests.faults.harness.cluster import Cluster
 from tests.faults.harness.servers import MysqlProcess, RedisProcess
 from tests.faults.soaking.compositions import LASTS_MS, Stage, compose
 from tests.faults.soaking.growth import memory_of_keys, rows_of_tables
 
 from taskservice.streams.keys import Keys
+from taskservice.testing.database_connection import connect
 
 SEEDS = 400
 KINDS = {"kill", "freeze", "thaw", "roll", "cut", "start", "flush"}
