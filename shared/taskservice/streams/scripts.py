@@ -7,12 +7,16 @@ A header is the comment block after the shebang line::
     -- KEYS: lock
     -- ARGV: token ttl_ms
     -- ANSWERS: OK | NOLOCK
+    -- PARTS: last_id
 
-A name with `...` stands for any number of values. Why files: editors, linters and people read Lua there.
+A name with `...` stands for any number of values. PARTS, if there are any, are files of `lua/parts/` whose functions the
+script calls: Redis' scripts can't include one another, so each is sent with the text of its parts after its header. Why files: editors, linters and people read Lua there.
 """
 
+import functools
 import hashlib
 import re
+from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any, Final
 
@@ -21,7 +25,8 @@ import msgspec
 from taskservice.streams.errors import NoScript
 from taskservice.streams.redis_client import Argument, Link
 
-_FIELD: Final = re.compile(r"^-- (KEYS|ARGV|ANSWERS):[ ]?(.*)$")
+_FIELD: Final = re.compile(r"^-- (KEYS|ARGV|ANSWERS|PARTS):[ ]?(.*)$")
+_FOLDER: Final = files("taskservice.streams") / "lua"
 
 
 class ScriptMismatch(TypeError):  # noqa: N818 - what it is, for whoever reads the traceback of an import
@@ -37,6 +42,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     keys: tuple[str, ...]
     argv: tuple[str, ...]
     answers: tuple[str, ...]
+    parts: tuple[str, ...] = ()
 
 
 def parse_header(text: str) -> Header:
@@ -57,7 +63,7 @@ def parse_header(text: str) -> Header:
             verb, _, purpose = line[3:].partition(": ")
         elif found := _FIELD.match(line):
             fields[found[1]] = found[2]
-    if not verb or fields.keys() != {"KEYS", "ARGV", "ANSWERS"}:
+    if not verb or fields.keys() - {"PARTS"} != {"KEYS", "ARGV", "ANSWERS"}:
         raise ScriptMismatch(f"header lacks its verb, or one of KEYS, ARGV and ANSWERS; it has {sorted(fields)}")
     return Header(
         verb=verb,
@@ -66,7 +72,22 @@ def parse_header(text: str) -> Header:
         keys=tuple(fields["KEYS"].split()),
         argv=tuple(fields["ARGV"].split()),
         answers=tuple(part.strip() for part in fields["ANSWERS"].split("|")),
+        parts=tuple(fields.get("PARTS", "").split()),
     )
+
+
+def with_parts(text: str, parts: Mapping[str, str]) -> str:
+    """The script as it is sent: its parts follow its shebang line, before everything that calls them.
+
+    :param parts: the texts of all parts, by name.
+    :raises ScriptMismatch: when the script names one that is not there.
+    """
+    wanted = parse_header(text).parts
+    missing = [name for name in wanted if name not in parts]
+    if missing:
+        raise ScriptMismatch(f"there are no parts {missing}; there are {sorted(parts)}")
+    shebang, _, rest = text.partition("\n")
+    return "\n".join((shebang, *(parts[name].rstrip() for name in wanted), rest))
 
 
 class Script:
@@ -76,9 +97,9 @@ class Script:
 
     def __init__(self, name: str, text: str) -> None:
         self.name = name
-        self.text = text
         self.header = parse_header(text)
-        self.digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+        self.text = with_parts(text, _parts())
+        self.digest = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
 
     async def run(self, link: Link, keys: list[str], argv: list[Argument]) -> Any:
         """The script's answer. Raises as `Link.call`."""
@@ -94,8 +115,13 @@ LOADED: Final[dict[str, Script]] = {}
 
 def script_names() -> tuple[str, ...]:
     """Names of all script files."""
-    folder = files("taskservice.streams") / "lua"
-    return tuple(sorted(path.name[:-4] for path in folder.iterdir() if path.name.endswith(".lua")))
+    return tuple(sorted(path.name[:-4] for path in _FOLDER.iterdir() if path.name.endswith(".lua")))
+
+
+@functools.cache
+def _parts() -> Mapping[str, str]:
+    """The texts of all parts, by name."""
+    return {path.name[:-4]: path.read_text(encoding="utf-8") for path in (_FOLDER / "parts").iterdir()}
 
 
 def load(name: str, *, keys: tuple[str, ...], argv: tuple[str, ...]) -> Script:
@@ -103,8 +129,7 @@ def load(name: str, *, keys: tuple[str, ...], argv: tuple[str, ...]) -> Script:
 
     :raises ScriptMismatch: when the header of the file says otherwise. Called at import, so a bad pair never starts.
     """
-    text = (files("taskservice.streams") / "lua" / f"{name}.lua").read_text(encoding="utf-8")
-    script = Script(name, text)
+    script = Script(name, (_FOLDER / f"{name}.lua").read_text(encoding="utf-8"))
     if (script.header.verb, script.header.keys, script.header.argv) != (name, keys, argv):
         raise ScriptMismatch(
             f"{name}.lua says {script.header.verb}: KEYS {script.header.keys} ARGV {script.header.argv}, "

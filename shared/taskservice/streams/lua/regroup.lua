@@ -3,24 +3,16 @@
 -- KEYS: lock events streams control dispatch...
 -- ARGV: token expected_last control_maxlen suffixes...
 -- ANSWERS: OK count | NOLOCK | GAP last_id
+-- PARTS: last_id
 --
 -- suffixes must be the whole registry, in the order of the dispatch keys; GAP too if they are not: it changed since.
-local call, pcall = redis.call, redis.pcall
+local call = redis.call
 if call('GET', KEYS[1]) ~= ARGV[1] then
   return {'NOLOCK'}
 end
-local last = '0-0'
-local info = pcall('XINFO', 'STREAM', KEYS[2])
-if info.err then
-  if call('EXISTS', KEYS[2]) == 1 then
-    return info
-  end
-else
-  for i = 1, #info, 2 do
-    if info[i] == 'last-generated-id' then
-      last = info[i + 1]
-    end
-  end
+local last, failed = last_id(KEYS[2])
+if failed then
+  return failed
 end
 if last ~= ARGV[2] then
   return {'GAP', last}

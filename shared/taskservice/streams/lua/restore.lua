@@ -3,11 +3,12 @@
 -- KEYS: lock events inbox
 -- ARGV: token expected_last entries...
 -- ANSWERS: OK last_id | NOLOCK | GAP last_id
+-- PARTS: last_id
 --
 -- entries: (id, event, cursor or '') each, ascending. OK also if the log ends with the last of them already.
 -- If the inbox's last id is below the restored cursor, that id is added and deleted: otherwise commands that a slower
 -- clock stamps below the cursor would never be read. (XSETID fails on a missing key and out of memory.)
-local call, pcall = redis.call, redis.pcall
+local call = redis.call
 local function id_of(text)
   local major, minor = string.match(text, '^(%d+)%-(%d+)$')
   return tonumber(major), tonumber(minor)
@@ -16,20 +17,6 @@ local function below(a, b)
   local a_major, a_minor = id_of(a)
   local b_major, b_minor = id_of(b)
   return a_major < b_major or (a_major == b_major and a_minor < b_minor)
-end
-local function last_id(key)
-  local info = pcall('XINFO', 'STREAM', key)
-  if info.err then
-    if call('EXISTS', key) == 1 then
-      return nil, info
-    end
-    return '0-0'
-  end
-  for i = 1, #info, 2 do
-    if info[i] == 'last-generated-id' then
-      return info[i + 1]
-    end
-  end
 end
 
 if call('GET', KEYS[1]) ~= ARGV[1] then

@@ -3,23 +3,10 @@
 -- KEYS: lock events aside
 -- ARGV: token expected_last
 -- ANSWERS: OK last_id | NOLOCK | GAP last_id | TAKEN
+-- PARTS: last_id
 --
 -- OK also if it was moved there already: the answer to an earlier sending was lost. TAKEN: another stream is there.
-local call, pcall = redis.call, redis.pcall
-local function last_id(key)
-  local info = pcall('XINFO', 'STREAM', key)
-  if info.err then
-    if call('EXISTS', key) == 1 then
-      return nil, info
-    end
-    return '0-0'
-  end
-  for i = 1, #info, 2 do
-    if info[i] == 'last-generated-id' then
-      return info[i + 1]
-    end
-  end
-end
+local call = redis.call
 
 if call('GET', KEYS[1]) ~= ARGV[1] then
   return {'NOLOCK'}

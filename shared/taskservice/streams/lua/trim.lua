@@ -3,19 +3,11 @@
 -- KEYS: events
 -- ARGV: epoch min_id
 -- ANSWERS: OK removed | FENCED last_id
+-- PARTS: last_id
 local call = redis.call
-local last = '0-0'
-local info = redis.pcall('XINFO', 'STREAM', KEYS[1])
-if info.err then
-  if call('EXISTS', KEYS[1]) == 1 then
-    return info
-  end
-else
-  for i = 1, #info, 2 do
-    if info[i] == 'last-generated-id' then
-      last = info[i + 1]
-    end
-  end
+local last, failed = last_id(KEYS[1])
+if failed then
+  return failed
 end
 local epoch, position = string.match(last, '^(%d+)%-(%d+)$')
 if epoch ~= ARGV[1] then
