@@ -7,6 +7,7 @@ from typing import Protocol
 
 import pytest
 from tests.faults.harness.cluster import Cluster
+from tests.faults.harness.dispatched import DispatchView
 from tests.faults.harness.servers import MysqlProcess
 
 Places = Callable[[], AbstractContextManager[str]]
@@ -46,3 +47,11 @@ def make_cluster(tmp_path_factory: pytest.TempPathFactory, request: pytest.Fixtu
 def mysql_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The data folder that each `MysqlProcess` begins with a copy of."""
     return MysqlProcess.make_template(tmp_path_factory.mktemp("mysql-template"))
+
+
+@pytest.fixture(scope="module")
+def view(cluster: Cluster) -> Iterator[DispatchView]:
+    """Straight into the dispatch streams of the file's own `cluster`."""
+    looking = DispatchView(cluster)
+    yield looking
+    looking.close()

@@ -12,9 +12,10 @@ import pytest
 import redis
 from tests.faults.conftest import MakeCluster
 from tests.faults.harness.cluster import Cluster
+from tests.faults.harness.definitions import made
 from tests.faults.harness.modes import Delay, Pass
 from tests.faults.harness.ordeal import SEED, judge
-from tests.faults.harness.pressure import Brim, Flood, Memory, made, used_ratio
+from tests.faults.harness.pressure import Brim, Flood, Memory, used_ratio
 from tests.faults.harness.records import now_ms
 from tests.faults.harness.servers import RedisProcess
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from tests.faults.conftest import MakeCluster
 from tests.faults.harness.cluster import Cluster
-from tests.faults.harness.definitions import CANARIES
+from tests.faults.harness.definitions import made
 from tests.faults.harness.modes import Half, Pass
 from tests.faults.harness.moments import let_pass
 from tests.faults.harness.ordeal import SEED, judge
@@ -48,18 +48,6 @@ def client(cluster: Cluster) -> Iterator[httpx.Client]:
         yield made
 
 
-def create(
-    client: httpx.Client, handler: str = "faults.fast", params: dict[str, Any] | None = None, **members: Any
-) -> str:
-    """A definition that is triggered by hand, unless the members give it a schedule; its id."""
-    schedule = {"scheduleType": "ONCE", "runAt": "2100-01-01T00:00:00Z"} if "scheduleType" not in members else {}
-    task_params = {"canary": CANARIES["default"], **(params or {})}
-    body = {"taskName": "raced", "taskHandler": handler, "taskParams": task_params, **schedule, **members}
-    answer = client.post("/definitions", json=body)
-    assert answer.status_code == 201, answer.text
-    return str(answer.json()["id"])
-
-
 def runs_of(client: httpx.Client, definition: str) -> list[dict[str, Any]]:
     answer = client.get("/instances", params={"taskDefinitionId": definition, "limit": 500})
     found: list[dict[str, Any]] = answer.raise_for_status().json()["items"]
@@ -87,7 +75,7 @@ def events_of(evidence: Evidence, definition: str, *kinds: type[Any]) -> list[An
 
 @pytest.mark.fault("F33", invariants="I1-I26", slice=True)
 def test_a_command_that_is_sent_again_is_the_same_command(cluster: Cluster, client: httpx.Client) -> None:
-    definition = create(client)
+    definition = made(client, taskHandler="faults.fast")
     trigger = f"/definitions/{definition}/trigger"
     link = cluster.link("api-1", "redis")
 
@@ -140,7 +128,7 @@ def retry(client: httpx.Client, path: str, key: str) -> httpx.Response:
 def test_a_double_click_on_retry_is_one_retry(
     cluster: Cluster, client: httpx.Client, keys: tuple[str, ...], statuses: list[int]
 ) -> None:
-    definition = create(client, "faults.failing", {"until_attempt": 2})
+    definition = made(client, taskHandler="faults.failing", taskParams={"until_attempt": 2})
     path = f"/instances/{client.post(f'/definitions/{definition}/trigger', json={}).json()['id']}"
     wait_for_status(client, path, "FAILED")
 
@@ -158,7 +146,7 @@ def test_a_double_click_on_retry_is_one_retry(
 
 @pytest.mark.fault("F47", invariants="I1-I26")
 def test_cancels_that_race_the_end_are_answered_as_the_log_has_it(cluster: Cluster, client: httpx.Client) -> None:
-    definition = create(client, "faults.random", {"longest_s": 0.3}, maxConcurrency=50)
+    definition = made(client, taskHandler="faults.random", taskParams={"longest_s": 0.3}, maxConcurrency=50)
     chance = random.Random(f"{SEED}-cancels")
     delays = [chance.randrange(400) for _ in range(RACES)]
 
@@ -191,7 +179,7 @@ def test_cancels_that_race_the_end_are_answered_as_the_log_has_it(cluster: Clust
 def test_edits_at_the_instant_lose_and_double_no_fire(cluster: Cluster, client: httpx.Client, schedule: str) -> None:
     start = (now_ms() // 1_000 + 2) * 1_000
     rate: dict[str, Any] = {"scheduleType": "FIXED_RATE", "intervalMs": 1_000, "startAt": rfc3339(start)}
-    definition = create(client, overlapPolicy="ALLOW", **rate)
+    definition = made(client, taskHandler="faults.fast", overlapPolicy="ALLOW", **rate)
     chance = random.Random(f"{SEED}-{schedule}")
     for edit in range(EDITS):
         instant = (now_ms() // 1_000 + 1) * 1_000
@@ -216,7 +204,9 @@ def test_what_runs_when_its_definition_goes_away_ends_as_it_was_said(cluster: Cl
     running, waiting = 2, 3
 
     def busy() -> str:
-        definition = create(client, "faults.slow", {"seconds": 2.0}, maxConcurrency=running, cancelGraceMs=500)
+        definition = made(
+            client, taskHandler="faults.slow", taskParams={"seconds": 2.0}, maxConcurrency=running, cancelGraceMs=500
+        )
         client.post(f"/definitions/{definition}/trigger", json={"batch": [{}] * (running + waiting)})
         wait_until_blocking(
             lambda: [run["status"] for run in runs_of(client, definition)].count("RUNNING") == running,

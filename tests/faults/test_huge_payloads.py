@@ -9,9 +9,9 @@ import httpx
 import pytest
 from tests.faults.conftest import MakeCluster
 from tests.faults.harness.cluster import Cluster
-from tests.faults.harness.definitions import CANARIES
+from tests.faults.harness.definitions import CANARIES, made
 from tests.faults.harness.ordeal import SEED, judge
-from tests.faults.harness.pressure import Memory, made
+from tests.faults.harness.pressure import Memory
 
 from taskservice.testing.waiting import wait_until_blocking
 

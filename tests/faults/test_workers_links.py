@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from typing import Final
 
 import pytest
 from tests.faults.conftest import MakeCluster
 from tests.faults.harness.cluster import Cluster
 from tests.faults.harness.dispatched import DispatchView, Held
+from tests.faults.harness.evidence import since
 from tests.faults.harness.modes import Blackhole, Half, Pass
 from tests.faults.harness.moments import let_pass
 from tests.faults.harness.ordeal import SEED, ordeal
@@ -15,7 +16,6 @@ from tests.faults.harness.servers import RedisProcess
 
 from taskservice.domain import events as e
 from taskservice.streams.scripts import load
-from taskservice.testing.checkers.evidence import Evidence
 from taskservice.testing.waiting import wait_until_blocking
 
 pytestmark = pytest.mark.timeout(420)
@@ -42,18 +42,6 @@ def redis_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisPro
 @pytest.fixture(scope="module")
 def cluster(make_cluster: MakeCluster, redis_process: RedisProcess) -> Cluster:
     return make_cluster(redis_url=redis_process.url, lease_ms=LEASE_MS, worker_ttl_ms=WORKER_TTL_MS)
-
-
-@pytest.fixture(scope="module")
-def view(cluster: Cluster) -> Iterator[DispatchView]:
-    looking = DispatchView(cluster)
-    yield looking
-    looking.close()
-
-
-def since(evidence: Evidence, position: int, *kinds: type[Any]) -> list[Any]:
-    """Events of these types above that position."""
-    return [one.event for one in evidence.log if one.position > position and isinstance(one.event, kinds)]
 
 
 def lose_a_delivery(

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from tests.faults.conftest import MakeCluster
 from tests.faults.harness.cluster import Cluster
-from tests.faults.harness.definitions import CANARIES
+from tests.faults.harness.definitions import made
 from tests.faults.harness.dispatched import DispatchView
 from tests.faults.harness.ordeal import SEED, ordeal
 
@@ -32,32 +32,10 @@ def cluster(make_cluster: MakeCluster) -> Cluster:
     return make_cluster(lease_ms=5_000, worker_ttl_ms=WORKER_TTL_MS)
 
 
-@pytest.fixture(scope="module")
-def view(cluster: Cluster) -> Iterator[DispatchView]:
-    looking = DispatchView(cluster)
-    yield looking
-    looking.close()
-
-
 @pytest.fixture
 def client(cluster: Cluster) -> Iterator[httpx.Client]:
     with cluster.client(timeout_s=PATIENCE_S) as made:
         yield made
-
-
-def by_hand(client: httpx.Client, handler: str, params: dict[str, Any] | None = None, **members: Any) -> str:
-    """A definition that nothing but a trigger runs; its id. `params` None: its handler takes none."""
-    body = {
-        "taskName": "by hand",
-        "taskHandler": handler,
-        "taskParams": {} if params is None else {"canary": CANARIES["default"], **params},
-        "scheduleType": "ONCE",
-        "runAt": "2100-01-01T00:00:00Z",
-        **members,
-    }
-    answer = client.post("/definitions", json=body)
-    assert answer.status_code == 201, answer.text
-    return str(answer.json()["id"])
 
 
 def trigger(client: httpx.Client, definition: str) -> str:
@@ -96,7 +74,9 @@ def test_a_task_that_ends_its_worker_is_tried_so_often_and_no_more(
 
     def nemesis(cluster: Cluster) -> None:
         for until_attempt in (1_000, LOSSES + 1):
-            definition = by_hand(client, handler, {"until_attempt": until_attempt}, maxWorkerLosses=LOSSES)
+            definition = made(
+                client, taskHandler=handler, taskParams={"until_attempt": until_attempt}, maxWorkerLosses=LOSSES
+            )
             with cluster.records.faults.during("worker_gone", handler):
                 found = end_of(cluster, client, trigger(client, definition))
             ended[found["status"]] = found
@@ -119,7 +99,9 @@ def test_a_task_in_a_process_of_its_own_ends_nothing_but_that(cluster: Cluster, 
     pids = {name: list(cluster.processes[name].pids) for name in cluster.names("worker")}
 
     def nemesis(cluster: Cluster) -> None:
-        definition = by_hand(client, "faults.poison_in_a_process", maxRetries=1, retryDelayMs=100)
+        definition = made(
+            client, taskHandler="faults.poison_in_a_process", taskParams=None, maxRetries=1, retryDelayMs=100
+        )
         ended.extend(end_of(cluster, client, trigger(client, definition)) for _ in range(3))
 
     ordeal(cluster, nemesis, f"{SEED}-process")
@@ -137,7 +119,7 @@ def test_what_must_not_begin_twice_begins_once_at_most_over_many_kills(
     """maxRetries 0 and onWorkerLoss FAIL: promise 3."""
     chance = random.Random(f"{SEED}-kills")
     params, members = {"longest_s": 0.8}, {"maxRetries": 0, "onWorkerLoss": "FAIL", "maxConcurrency": 50}
-    definition = by_hand(client, "faults.random", params, **members)
+    definition = made(client, taskHandler="faults.random", taskParams=params, **members)
 
     def nemesis(cluster: Cluster) -> None:
         for _ in range(KILLS):

@@ -1,17 +1,16 @@
 """Somebody's hands in the dispatch streams: streams and groups that are gone, entries deleted, entries added again."""
 
-from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 import pytest
 from tests.faults.conftest import MakeCluster
 from tests.faults.harness.cluster import Cluster
 from tests.faults.harness.dispatched import DispatchView, Held
+from tests.faults.harness.evidence import since
 from tests.faults.harness.ordeal import SEED, ordeal
 
 from taskservice.domain import events as e
 from taskservice.streams.keys import GROUP
-from taskservice.testing.checkers.evidence import Evidence
 from taskservice.testing.waiting import wait_until_blocking
 
 pytestmark = pytest.mark.timeout(420)
@@ -22,18 +21,6 @@ PATIENCE_S: Final = 120.0
 @pytest.fixture(scope="module")
 def cluster(make_cluster: MakeCluster) -> Cluster:
     return make_cluster(lease_ms=5_000, worker_ttl_ms=10_000)
-
-
-@pytest.fixture(scope="module")
-def view(cluster: Cluster) -> Iterator[DispatchView]:
-    looking = DispatchView(cluster)
-    yield looking
-    looking.close()
-
-
-def since(evidence: Evidence, position: int, *kinds: type[Any]) -> list[Any]:
-    """Events of these types above that position."""
-    return [one.event for one in evidence.log if one.position > position and isinstance(one.event, kinds)]
 
 
 def something_held(view: DispatchView) -> Held:

@@ -38,7 +38,7 @@ async def house() -> AsyncIterator[House]:
 
 
 async def leading(house: House) -> Process:
-    """A leader that is well."""
+    """A leader that is well, before anything waits for it: what is created now was never without a leader."""
     first = house.start("first")
     await wait_until(lambda: first.leads, "first leads", timeout_s=PATIENCE_S)
     await wait_well(house)

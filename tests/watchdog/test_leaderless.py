@@ -6,7 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 from tests.ticker.house import House, memory_house, never, spec
 from tests.watchdog.scene import BOUND_MS, PATIENCE_S, bounds, cleared, health_metric, raised, wait_well
-from tests.watchdog.test_conditions import has, pass_time
+from tests.watchdog.test_conditions import has, leading, pass_time
 
 from taskservice.api.scheduler.silence import SILENT_MS, LeaderSilence
 from taskservice.clock import ManualClock
@@ -28,7 +28,7 @@ async def house() -> AsyncIterator[House]:
 
 async def test_the_next_leader_writes_down_that_nobody_led(house: House) -> None:
     """All tickers are killed: what was due and undecided meanwhile says since when."""
-    first = house.start("first")
+    first = await leading(house)
     await house.create("d1", spec())
     await wait_until(lambda: has(house, e.InstanceScheduled, 3), "it fires", timeout_s=PATIENCE_S)
     await first.kill()
@@ -48,7 +48,7 @@ async def test_the_next_leader_writes_down_that_nobody_led(house: House) -> None
 
 
 async def test_a_command_that_nobody_decided_says_since_when_as_well(house: House) -> None:
-    first = house.start("first")
+    first = await leading(house)
     await house.create("d1", never())
     await wait_until(lambda: has(house, e.DefinitionCreated), "it is decided", timeout_s=PATIENCE_S)
     await first.kill()
@@ -63,7 +63,7 @@ async def test_a_command_that_nobody_decided_says_since_when_as_well(house: Hous
 
 async def test_a_quick_change_of_leaders_is_none(house: House) -> None:
     house.watch = bounds(leaderless_ms=30_000)
-    first = house.start("first")
+    first = await leading(house)
     await house.create("d1", spec())
     await wait_until(lambda: has(house, e.InstanceScheduled, 3), "it fires", timeout_s=PATIENCE_S)
     second = house.start("second")
@@ -76,8 +76,7 @@ async def test_a_quick_change_of_leaders_is_none(house: House) -> None:
 @pytest.mark.fault("F8", invariants="I26")
 async def test_a_candidate_that_can_not_be_elected_says_so_once(house: House) -> None:
     """MySQL is away when the leader goes: no epoch, no leader, alarm."""
-    first = house.start("first")
-    await wait_until(lambda: first.leads, "first leads", timeout_s=PATIENCE_S)
+    first = await leading(house)
     second = house.start("second")
     await wait_until(lambda: second.ticker.state is not None, "second stands by", timeout_s=PATIENCE_S)
     with capture_logs() as lines:

@@ -3,6 +3,7 @@
 from random import Random
 from typing import Any, Final
 
+import httpx
 from tests.faults.harness.records import now_ms
 
 from taskservice.domain.instant_text import rfc3339
@@ -81,3 +82,17 @@ def _rate(interval_ms: int) -> Body:
 
 def _once(in_ms: int) -> Body:
     return {"scheduleType": "ONCE", "runAt": rfc3339(now_ms() + in_ms)}
+
+
+def made(client: httpx.Client, **members: Any) -> str:
+    """The id of a new definition of the tenant `default`; without a schedule of its own only triggers run it.
+
+    :param members: as clients send them; the canary is added to `taskParams`, unless they are None: of a handler that
+        takes none.
+    """
+    asked = members.pop("taskParams", {})
+    params = {} if asked is None else {"canary": CANARIES["default"], **asked}
+    schedule = {} if "scheduleType" in members else {"scheduleType": "ONCE", "runAt": "2100-01-01T00:00:00Z"}
+    answer = client.post("/definitions", json={"taskName": "of a test", "taskParams": params, **schedule, **members})
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])

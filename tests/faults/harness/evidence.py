@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import httpx
 from tests.faults.harness.cluster import Cluster
@@ -167,3 +167,8 @@ def _said(cluster: Cluster) -> list[Utterance]:
         with contextlib.suppress(httpx.HTTPError):
             found.append(Utterance("", f"{process.name}/metrics", httpx.get(f"{process.url}/metrics").text))
     return found
+
+
+def since(evidence: Evidence, position: int, *kinds: type[Any]) -> list[Any]:
+    """Events of these types above that position."""
+    return [one.event for one in evidence.log if one.position > position and isinstance(one.event, kinds)]

@@ -130,11 +130,3 @@ class Brim:
             memory: Any = client.info("memory")
             client.config_set("maxmemory", str(int(int(memory["used_memory"]) / self._ratio)))
         return True
-
-
-def made(client: Any, **members: Any) -> str:
-    """The id of a new definition of the tenant `default`, whose parameters say so."""
-    params = {"canary": CANARIES["default"], **members.pop("taskParams", {})}
-    answer = client.post("/definitions", json={"taskParams": params, **members})
-    assert answer.status_code == 201, answer.text
-    return str(answer.json()["id"])
