@@ -25,8 +25,8 @@ async def start(mysql_url: str, redis_url: str, said: int = asyncio.subprocess.D
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "taskservice.cli.main", "projector"),
         *(part for setting in settings for part in ("--set", setting)),
-        stdout=said,
-        stderr=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=said,
     )
 
 
@@ -67,9 +67,9 @@ async def test_projectors_that_are_killed_leave_nothing_half_done(
 async def test_a_projector_without_its_database_waits_and_ends_in_order(mysql_url: str, redis_url: str) -> None:
     nowhere = mysql_url.rpartition("/")[0] + "/no_such_database"
     process = await start(nowhere, redis_url, said=asyncio.subprocess.PIPE)
-    assert process.stdout is not None
+    assert process.stderr is not None
     async with asyncio.timeout(60):
-        while b"trying again" not in (line := await process.stdout.readline()):
+        while b"trying again" not in (line := await process.stderr.readline()):
             assert line, "it ended instead"
 
     process.send_signal(signal.SIGTERM)
