@@ -10,7 +10,8 @@ from taskservice.domain import events as e
 from taskservice.domain.definition.spec import DefinitionSpec
 from taskservice.domain.event_codec import encode_event
 from taskservice.domain.ids import instance_id_of_fire, instance_id_of_trigger
-from taskservice.testing.checkers.evidence import LogRecord
+from taskservice.testing.checkers import CHECKS, broken_invariants
+from taskservice.testing.checkers.evidence import Evidence, LogRecord
 from taskservice.testing.checkers.inbox_order import item_of
 
 T = 1_700_000_000_000
@@ -183,3 +184,13 @@ def followed_by(steps: Sequence[Step], name: str, *more: Step) -> list[Step]:
     for step in steps:
         found += [step, *more] if step.name == name else [step]
     return found
+
+
+def exactly_what_is_broken_is_named(invariant: str, evidence: Evidence) -> None:
+    """This invariant is broken and no other one, and its own check sees it.
+
+    :raises AssertionError: says what was found.
+    """
+    violations = broken_invariants(evidence)
+    assert {violation.invariant for violation in violations} == {invariant}, list(map(str, violations))
+    assert CHECKS[invariant](evidence) != []

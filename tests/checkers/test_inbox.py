@@ -5,14 +5,26 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.checkers.building import ACTOR, DEFINITION, SPEC, TENANT, Step, T, asked, by_clock, followed_by, succeeded
+from tests.checkers.building import (
+    ACTOR,
+    DEFINITION,
+    SPEC,
+    TENANT,
+    Step,
+    T,
+    asked,
+    by_clock,
+    exactly_what_is_broken_is_named,
+    followed_by,
+    succeeded,
+)
 from tests.checkers.good import BY_HAND, LOG, STEPS, judged
 
 from taskservice.domain import commands as c
 from taskservice.domain import events as e
 from taskservice.domain.decide import InboxItem
 from taskservice.domain.ids import instance_id_of_trigger
-from taskservice.testing.checkers import CHECKS, broken_invariants
+from taskservice.testing.checkers import broken_invariants
 from taskservice.testing.checkers.evidence import Call, Evidence, LogRecord
 
 WHO: dict[str, Any] = {"tenant_id": TENANT, "actor": ACTOR}
@@ -98,12 +110,7 @@ CASES: dict[str, tuple[str, Evidence]] = {
 
 @pytest.mark.parametrize("what", CASES)
 def test_exactly_what_is_broken_is_named(what: str) -> None:
-    invariant, evidence = CASES[what]
-
-    violations = broken_invariants(evidence)
-
-    assert {violation.invariant for violation in violations} == {invariant}, list(map(str, violations))
-    assert CHECKS[invariant](evidence) != []
+    exactly_what_is_broken_is_named(*CASES[what])
 
 
 def test_the_whole_inbox_of_the_good_history_is_answered() -> None:

@@ -7,7 +7,7 @@ epoch, by one clock.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeAlias, cast
+from typing import Final, Literal, Protocol, TypeAlias, cast
 
 import msgspec
 
@@ -15,7 +15,11 @@ from taskservice.domain import events as e
 from taskservice.domain.decide import InboxItem
 from taskservice.domain.event_codec import UnknownEvent, decode_event
 from taskservice.domain.state import State
+from taskservice.domain.watch import WatchBounds
 from taskservice.storage.archive import EventSegment
+
+TOLD_WITHIN_MS: Final = 1_000
+"""How far the times that an alarm tells may be from those of the log: who watches looks once a second."""
 
 Columns: TypeAlias = Mapping[str, str | int | None]
 """A row as the database answers it: integers, texts, None; instants as texts with three decimals."""
@@ -285,6 +289,8 @@ class Bounds:
     :ivar catch_up_ms: after a fault, everything is decided within this.
     :ivar lease_ms: how long a lease lasts. :ivar takeover_ms: what a takeover may need beyond the lease.
     :ivar alarm_ms: a stall of this length is told within as much again.
+    :ivar watch: the bounds of the watchdog that looked; None = nobody knows, and its alarms are not compared with what
+        waited. :ivar alarm_slack_ms: so much later than its bound an alarm may be raised while the leader can look.
     :ivar clocks_differ_ms: how far the clocks of leaders, and of who watched, are from each other.
     """
 
@@ -293,6 +299,8 @@ class Bounds:
     lease_ms: int = 10_000
     takeover_ms: int = 2_000
     alarm_ms: int = 60_000
+    watch: WatchBounds | None = None
+    alarm_slack_ms: int = 2 * TOLD_WITHIN_MS
     clocks_differ_ms: int = 0
 
 

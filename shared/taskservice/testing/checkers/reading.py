@@ -18,6 +18,7 @@ from taskservice.testing.checkers.partition import Partition
 from taskservice.testing.checkers.stalls import LateDecision
 from taskservice.testing.checkers.timeliness import Span, check_promptness, check_time, due_since
 from taskservice.testing.checkers.violation import Violation
+from taskservice.testing.checkers.waits import Waits
 
 MOST_LATE = 10_000
 """Late decisions that are kept: each needs an alarm, and more than so many need no more proof."""
@@ -53,6 +54,7 @@ class Reading:
         self._last: LogRecord | None = None
         self.late: list[LateDecision] = []
         """Decisions that came later than an alarm must."""
+        self.waits = Waits(bounds.watch)
 
     def take(self, record: LogRecord) -> None:
         """The next record; it is judged when the one after it is known."""
@@ -80,6 +82,7 @@ class Reading:
         except Violation as violation:
             self._tell(violation)
         self._note_lateness(record)
+        self.waits.take(self.partition, record)
         self._before(record)
         self._chain.take(record)
         self._batches.take(record)

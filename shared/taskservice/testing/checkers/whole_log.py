@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from taskservice.testing.checkers.alarms import unsaid_and_unfounded
 from taskservice.testing.checkers.cuts import Cuts
 from taskservice.testing.checkers.evidence import Evidence
 from taskservice.testing.checkers.ledger import check_complete
@@ -19,7 +20,7 @@ def first_of_the_log(evidence: Evidence) -> list[Violation]:
     with noting(found):
         reading.take_all(evidence.log)
         found += _at_the_end(evidence, reading)
-    return found + silent_stalls(evidence, reading.late)
+    return found + _silence(evidence, reading)
 
 
 def all_of_the_log(evidence: Evidence) -> list[Violation]:
@@ -27,7 +28,11 @@ def all_of_the_log(evidence: Evidence) -> list[Violation]:
     found: list[Violation] = []
     reading = _reading(evidence, found.append)
     reading.take_all(evidence.log)
-    return found + _at_the_end(evidence, reading) + silent_stalls(evidence, reading.late)
+    return found + _at_the_end(evidence, reading) + _silence(evidence, reading)
+
+
+def _silence(evidence: Evidence, reading: Reading) -> list[Violation]:
+    return silent_stalls(evidence, reading.late) + unsaid_and_unfounded(evidence, reading.waits.found)
 
 
 def _stop(violation: Violation) -> None:
