@@ -140,6 +140,19 @@ def wiring(env: dict[str, str] | None = None) -> Wiring:
     )  # fmt: skip
 
 
+def test_each_partition_has_a_projector(tmp_path: Path) -> None:
+    """Tickers and workers serve all partitions; what nobody projects is never readable, and each write of it waits."""
+    settings = load_settings({"app.task.partitions": "3"}, {}, tmp_path)
+
+    specs = service_specs(shape(tmp_path), settings, wiring())
+
+    projectors = [
+        (spec.name, spec.command[spec.command.index("--partition") + 1]) for spec in specs if spec.role == "projector"
+    ]
+    assert projectors == [("projector-p0", "0"), ("projector-p1", "1"), ("projector-p2", "2")]
+    assert len({spec.url for spec in specs}) == len(specs)
+
+
 def test_the_services_are_one_api_two_tickers_one_worker_one_projector(tmp_path: Path) -> None:
     specs = service_specs(shape(tmp_path), load_settings({}, {}, tmp_path), wiring())
 

@@ -115,7 +115,10 @@ def service_specs(shape: Shape, settings: Settings, wiring: Wiring) -> list[Proc
     specs += [_service(shape, settings, wiring, name, "ticker", []) for name in numbered]
     for number in range(1, shape.workers + 1):
         specs.append(_service(shape, settings, wiring, f"worker-{number}", "worker", arguments))
-    specs.append(_service(shape, settings, wiring, "projector", "projector", []))
+    partitions = settings.scheduler.partitions  # tickers and workers serve all of them, a projector serves one
+    for partition in range(partitions):
+        name = f"projector-p{partition}" if partitions > 1 else "projector"
+        specs.append(_service(shape, settings, wiring, name, "projector", ["--partition", str(partition)]))
     return specs
 
 
