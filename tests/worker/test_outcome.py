@@ -1,6 +1,8 @@
 """What a handler's end means, and what is reported of it."""
 
 import datetime as dt
+from collections.abc import Callable
+from typing import cast
 
 import msgspec
 import pytest
@@ -8,12 +10,15 @@ import pytest
 from taskservice.domain.reports import (
     MAX_ERROR_BYTES,
     MAX_RESULT_BYTES,
+    AnyReport,
     Failed,
     Interrupted,
     Returned,
     Stopped,
     Succeeded,
     TimedOut,
+    decode_reports,
+    encode_report,
 )
 from taskservice.worker import TaskResult
 from taskservice.worker.cleaning import clean, cut
@@ -21,6 +26,7 @@ from taskservice.worker.outcome import (
     Ended,
     Failure,
     NeverCalled,
+    Outcome,
     StopReason,
     Success,
     Times,
@@ -68,6 +74,46 @@ def test_a_result_that_can_not_be_stored_is_a_failure(value: object, error_type:
     assert isinstance(outcome, Failure)
     assert outcome.error_type == error_type
     assert not outcome.retry
+
+
+@pytest.mark.parametrize("raw", [b"{", b"", b"]", b'"\xff"', b"1]],[["])
+@pytest.mark.parametrize("wrap", [lambda raw: raw, lambda raw: {"rows": raw}, TaskResult.success])
+def test_what_is_written_as_it_is_must_be_json_as_well(raw: bytes, wrap: Callable[[msgspec.Raw], object]) -> None:
+    """Reports travel in packs, joined as text: one that is no JSON would make the others unreadable."""
+    outcome = success_of(wrap(msgspec.Raw(raw)))
+
+    assert isinstance(outcome, Failure)
+    assert outcome.error_type == "ResultNotJson"
+    assert not outcome.retry
+
+
+@pytest.mark.parametrize(
+    ("pause", "ms"),
+    [(1_500.0, 1_500), (0.2, 1), (-3.5, 0), (True, 1), (float("nan"), 0), (float("inf"), 86_400_000), ("30", 0)],
+)
+def test_a_pause_of_any_type_can_be_read_by_the_leader(pause: object, ms: int) -> None:
+    """`float(headers["Retry-After"]) * 1000` is what people write."""
+    outcome = success_of(TaskResult.failure("busy", retry_after_ms=cast("int", pause)))
+
+    assert _read_by_the_leader(outcome) == Failed(7, 1_000, 1_500, "TaskFailure", "busy", True, ms)
+
+
+@pytest.mark.parametrize(("retry", "again"), [("no", True), (None, False), (0, False), (1, True)])
+def test_whether_to_retry_is_yes_or_no(retry: object, again: bool) -> None:
+    outcome = success_of(TaskResult.failure("x", retry=cast("bool", retry)))
+
+    assert _read_by_the_leader(outcome) == Failed(7, 1_000, 1_500, "TaskFailure", "x", again)
+
+
+def test_a_failure_told_with_the_exception_itself_keeps_its_words() -> None:
+    told = TaskResult.failure(cast("str", ValueError("no such file")), error_type=cast("str", ValueError))
+
+    assert _read_by_the_leader(success_of(told)) == Failed(7, 1_000, 1_500, "ValueError", "no such file")
+
+
+def _read_by_the_leader(outcome: Outcome) -> AnyReport:
+    (report,) = decode_reports(b"[" + encode_report(report_of(outcome, 7, RAN)) + b"]")
+    return report
 
 
 def test_the_largest_result_passes() -> None:

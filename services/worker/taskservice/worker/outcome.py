@@ -1,5 +1,6 @@
 """How an attempt ended, as a value, and what is reported of it. Pure."""
 
+import math
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, assert_never
 
@@ -72,26 +73,25 @@ Outcome: TypeAlias = Success | Failure | Ended | NeverCalled
 
 NOTHING: Final = Success(msgspec.Raw(b"null"))
 _encode: Final = msgspec.json.Encoder().encode
+_decode: Final = msgspec.json.Decoder().decode
 
 
 def success_of(value: object) -> Success | Failure:
     """What a handler's return value means: a `TaskResult` says it itself, anything else is the result.
 
-    A result that JSON can't hold, or of more than 64 KiB, is a failure: cut JSON is of no use to anybody.
+    A result that JSON can't hold, or of more than 64 KiB, is a failure: cut JSON is of no use to anybody. It is read
+    back, since a `msgspec.Raw` within it is written as it is: what is no JSON would make the report unreadable, and
+    with it the reports that travel beside it.
     """
     if isinstance(value, TaskResult):
         if not value.ok:
-            return failure(
-                value.error_type or DEFAULT_ERROR_TYPE,
-                value.message,
-                retry=value.retry,
-                retry_after_ms=value.retry_after_ms,
-            )
+            return _failure_told(value)
         value = value.result
     if value is None:
         return NOTHING
     try:
         text = _encode(value)
+        _decode(text)
     except (TypeError, ValueError, RecursionError) as error:  # ValueError covers text that is no Unicode
         return failure("ResultNotJson", f"the result can't be written as JSON: {error}", retry=False)
     if len(text) > MAX_RESULT_BYTES:
@@ -101,12 +101,34 @@ def success_of(value: object) -> Success | Failure:
     return Success(msgspec.Raw(text))
 
 
+def _failure_told(result: TaskResult) -> Failure:
+    """What the handler says of its failure, whatever types it used: its failure must arrive in any case."""
+    return failure(
+        _text_of(result.error_type) or DEFAULT_ERROR_TYPE,
+        _text_of(result.message),
+        retry=bool(result.retry),
+        retry_after_ms=_pause_of(result.retry_after_ms),
+    )
+
+
+def _text_of(value: object) -> str:
+    """`TaskResult.failure(error, error_type=type(error))` is what people write."""
+    try:
+        return value.__name__ if isinstance(value, type) else str(value)
+    except Exception as broken:  # noqa: BLE001 (a user's __str__ may raise anything)
+        return f"<no text: __str__ raised {type(broken).__name__}>"
+
+
+def _pause_of(value: object) -> int:
+    """Whole milliseconds: seconds of a header times 1,000 are a float. What is no number asks for nothing."""
+    if not isinstance(value, int | float) or math.isnan(value):
+        return 0
+    return math.ceil(min(value, LONGEST_PAUSE_MS))
+
+
 def failure_of(error: BaseException) -> Failure:
     """What an exception of a handler means."""
-    try:
-        text = str(error)
-    except Exception as broken:  # noqa: BLE001 (a user's __str__ may raise anything)
-        text = f"<no text: __str__ raised {type(broken).__name__}>"
+    text = _text_of(error)
     found = failure(type(error).__name__, text or type(error).__name__)
     return msgspec.structs.replace(found, at=place_of(error))
 
