@@ -7,7 +7,7 @@ an attempt of the tenant ends, its rate allows a start, or its settings change.
 """
 
 import heapq
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 import msgspec
 
@@ -48,6 +48,8 @@ class WaitingLine:
         self._lines: dict[str, dict[str, _Line]] = {}
         self._aside: dict[str, set[str]] = {}
         self._waiting: dict[str, LaneKey] = {}
+        self._ready: dict[str, int] = {}
+        """Lines that are not set aside, by stream (zero never kept)."""
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -63,6 +65,11 @@ class WaitingLine:
     def has_lane(self, suffix: str, definition_id: str) -> bool:
         """Whether instances of the definition wait for the stream already."""
         return (suffix, definition_id) in self._lanes
+
+    def anyone_ready(self, suffixes: Iterable[str]) -> bool:
+        """Whether somebody waits for one of these streams whom, as far as is known, no limit holds back."""
+        ready = self._ready
+        return bool(ready) and any(suffix in ready for suffix in suffixes)
 
     def add(
         self, suffix: str, definition_id: str, tenant_id: str, *, priority: int, ready_at: int, instance_id: str
@@ -128,6 +135,8 @@ class WaitingLine:
         """A limit of the tenant or of its queue binds: the line stands aside until `recall`."""
         line = self._lines.get(tenant_id, {}).get(suffix)
         if line is not None:
+            if not line.aside:
+                self._count_ready(suffix, -1)
             line.aside = True
             self._aside.setdefault(tenant_id, set()).add(suffix)
 
@@ -135,8 +144,9 @@ class WaitingLine:
         """What bound the tenant may bind no longer."""
         lines = self._lines.get(tenant_id, {})
         for suffix in self._aside.pop(tenant_id, ()):
-            if suffix in lines:
+            if suffix in lines and lines[suffix].aside:
                 lines[suffix].aside = False
+                self._count_ready(suffix, +1)
 
     def _head(self, tenant_id: str, suffix: str) -> tuple[int, int, str] | None:
         """(-priority, ready at, definition) of the first lane of the line that may go; drops what is stale."""
@@ -161,8 +171,17 @@ class WaitingLine:
         if not line.lanes:
             lines = self._lines[tenant_id]
             del lines[suffix]
+            if not line.aside:
+                self._count_ready(suffix, -1)
             if not lines:
                 del self._lines[tenant_id]
+
+    def _count_ready(self, suffix: str, more: int) -> None:
+        count = self._ready.get(suffix, 0) + more
+        if count:
+            self._ready[suffix] = count
+        else:
+            del self._ready[suffix]
 
     def _enqueue(self, lane: _Lane) -> None:
         if lane.queued or lane.parked or not lane.queue:
@@ -171,6 +190,8 @@ class WaitingLine:
         line = lines.get(lane.suffix)
         if line is None:
             line = lines[lane.suffix] = _Line(aside=lane.suffix in self._aside.get(lane.tenant_id, ()))
+            if not line.aside:
+                self._count_ready(lane.suffix, +1)
         lane.queued = True
         heapq.heappush(line.lanes, (-lane.priority, lane.queue[0][0], lane.definition_id))
 

@@ -38,8 +38,11 @@ def may_start_now(context: Context, definition: Definition, spec: DefinitionSpec
     if context.state.scheduler.stopped_at is not None:
         return False
     suffix = stream_suffix(spec)
-    if context.agenda.windows.room(suffix) <= 0 or context.agenda.waiting.has_lane(suffix, definition.id):
+    window, waiting = context.agenda.windows.of(suffix), context.agenda.waiting
+    if window is None or window.used >= window.capacity or waiting.has_lane(suffix, definition.id):
         return False
+    if waiting.anyone_ready(window.suffixes):
+        return False  # room that was just made, and not given to anybody yet: priority and shares decide about it
     return bound_by(context, definition, spec) is None
 
 
