@@ -2,6 +2,7 @@
 
 import threading
 from functools import partial
+from typing import cast
 
 import pytest
 from hypothesis import given
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from taskservice.clock import ManualClock
 from taskservice.domain.dispatch import WorkOrder
-from taskservice.domain.logs import MAX_LINE_BYTES
+from taskservice.domain.logs import MAX_LINE_BYTES, LogBatch, LogLevel, decode_log_batch, encode_log_batch
 from taskservice.testing.waiting import wait_until_blocking
 from taskservice.worker.attempt import Alarms, Attempt
 from taskservice.worker.context import LineSource, TaskContext
@@ -152,12 +153,26 @@ def test_trust_runs_from_the_sending_of_an_answered_beat() -> None:
 
 def test_instants_are_told_by_the_clock_of_redis() -> None:
     clock = ManualClock(now_ms=1_000_000)
+    clock.advance(5_000)
     redis_clock = RedisClock(clock)
-    sent = clock.now_ms()
+    assert (redis_clock.now_ms(), redis_clock.offset_ms) == (1_005_000, 0), "its own until Redis was asked"
+    sent = clock.monotonic_ms()
     clock.advance(40)
-    redis_clock.measured(sent + 20 + 700, sent, 40)
+    redis_clock.measured(1_005_020 + 700, sent, 40)
     assert redis_clock.offset_ms == 700
-    assert redis_clock.now_ms() == 1_000_740
+    assert redis_clock.now_ms() == 1_005_740
+
+
+@pytest.mark.parametrize("step_ms", [-3_600_000, 3_600_000])
+def test_a_wall_clock_that_is_set_moves_no_instant(step_ms: int) -> None:
+    """Until the next beat, a sixth of the TTL later, a run would otherwise have begun an hour ago, or in an hour."""
+    clock = ManualClock(now_ms=1_000_000)
+    redis_clock = RedisClock(clock)
+    redis_clock.measured(1_000_700, clock.monotonic_ms(), 0)
+    clock.step_wall_clock(step_ms)
+    clock.advance(250)
+    assert redis_clock.now_ms() == 1_000_950
+    assert redis_clock.offset_ms == 700 - step_ms, "what a process is told of that asks this host's wall clock"
 
 
 def test_a_worker_id_fits_its_column_and_says_where_it_runs() -> None:
@@ -184,6 +199,29 @@ def test_lines_are_numbered_cut_and_cleaned() -> None:
     assert lines[2][0] == 2
     assert len(lines[2][2].encode()) <= MAX_LINE_BYTES
     assert lines[2][2].endswith("bytes cut]")
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("WARNING", "WARN"),
+        ("warn", "WARN"),
+        ("CRITICAL", "ERROR"),
+        ("error", "ERROR"),
+        ("debug", "DEBUG"),
+        ("loud", "INFO"),
+    ],
+)
+def test_a_level_that_there_is_not_costs_no_line(said: str, kept: str) -> None:
+    """Lines travel in packs, and a pack with one unknown level can be read by nobody."""
+    buffer = LogBuffer(lambda: 0)
+    context = TaskContext(ORDER, buffer)
+
+    context.log.write(cast("LogLevel", said), "hello")
+
+    lines = tuple(line for _, line in buffer.take(10, 1_000))
+    stored = decode_log_batch(encode_log_batch(LogBatch(worker="w", lines=lines))).lines
+    assert [(line.level, line.message) for line in stored] == [(kept, "hello")]
 
 
 def test_the_last_line_of_a_full_instance_says_so() -> None:

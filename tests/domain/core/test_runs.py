@@ -170,6 +170,24 @@ def test_a_workers_clock_that_is_behind_starts_no_run_before_it_was_dispatched()
     assert [x.fire_time for x in world.events(e.InstanceScheduled)] == [T0 + 10_000, T0 + 20_000]
 
 
+@pytest.mark.parametrize("off_ms", [-3_600_000, 3_600_000])
+@pytest.mark.parametrize("kind", [r.Interrupted, r.Stopped])
+def test_a_workers_clock_that_is_an_hour_off_moves_no_end_either(
+    kind: type[r.Interrupted | r.Stopped], off_ms: int
+) -> None:
+    world = World()
+    world.create(enabled=False)
+    world.trigger()
+    entry = world.take_one()
+    dispatched_at, told_at = world.now, world.now + 500
+    world.now = told_at
+    world.report(kind(entry.position, dispatched_at + off_ms, told_at + off_ms))
+
+    (lost,) = world.events(e.AttemptLost)
+    spans = {-3_600_000: (dispatched_at, dispatched_at), 3_600_000: (told_at, told_at)}
+    assert (lost.started_at, lost.ended_at) == spans[off_ms]
+
+
 def test_a_failure_that_says_no_retry_is_final() -> None:
     world = World()
     world.create(enabled=False, max_retries=5)

@@ -115,7 +115,7 @@ class Beater:
 
     async def beat(self) -> None:
         """One beat. Raises as `run_once`."""
-        sent_mono, sent_at, held = self._clock.monotonic_ms(), self._clock.now_ms(), len(self._ledger)
+        sent_at, held = self._clock.monotonic_ms(), len(self._ledger)
         self._number += 1
         streams = tuple(suffix for taker in self._takers.values() for suffix in taker.suffixes)
         message = Beat(
@@ -136,9 +136,9 @@ class Beater:
             case BeatLost():
                 raise WorkerLostError(self._info.id)
             case BeatTaken():
-                round_trip_ms = self._clock.monotonic_ms() - sent_mono
+                round_trip_ms = self._clock.monotonic_ms() - sent_at
                 self._redis_clock.measured(answer.now_ms, sent_at, round_trip_ms)
-                self._trust.renew(sent_mono)
+                self._trust.renew(sent_at)
                 self._metrics.beats += 1
                 if self.control_from is None:
                     self.control_from = answer.control_last_id

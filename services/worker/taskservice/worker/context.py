@@ -8,9 +8,15 @@ from typing import Final, Protocol
 import msgspec
 
 from taskservice.domain.dispatch import WorkOrder
-from taskservice.domain.logs import LogLevel
+from taskservice.domain.logs import LOG_LEVELS, LogLevel
 
 _PARSE: Final = msgspec.json.Decoder().decode
+_LEVELS: Final[dict[str, LogLevel]] = {
+    **{level: level for level in LOG_LEVELS},
+    **{level.lower(): level for level in LOG_LEVELS},
+    **dict.fromkeys(("WARNING", "warning"), "WARN"),
+    **dict.fromkeys(("CRITICAL", "critical", "FATAL", "fatal"), "ERROR"),
+}
 
 
 class LineSource:
@@ -160,11 +166,15 @@ class TaskLog:
         self.write("ERROR", message, exc)
 
     def write(self, level: LogLevel, message: object, exc: BaseException | None = None) -> None:
-        """A line of this level."""
+        """A line of this level; a level that there is not, or one by its name in `logging`, becomes the nearest.
+
+        It is looked at here, since lines travel in packs: nobody could read one with another level, nor those beside it.
+        """
+        known = _LEVELS.get(level, "INFO")
         text = str(message)
         if exc is not None:
             text = f"{text}\n{''.join(traceback.format_exception(exc)).rstrip()}"
-        self._sink.write(self._source, level, text)
+        self._sink.write(self._source, known, text)
 
 
 class TaskLogger:

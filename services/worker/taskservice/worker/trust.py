@@ -25,21 +25,24 @@ class Trust:
 
 
 class RedisClock:
-    """The wall clock of Redis, as the beats measured it: what instants in reports and log lines are told by."""
+    """The wall clock of Redis, as the beats measured it: what instants in reports and log lines are told by.
+
+    It goes on by the monotonic clock from one beat to the next, so that setting this host's wall clock moves no instant.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._offset_ms = 0
+        self._ahead_of_monotonic_ms = clock.now_ms() - clock.monotonic_ms()
 
     @property
     def offset_ms(self) -> int:
-        """What Redis is ahead of this host."""
-        return self._offset_ms
+        """What Redis is ahead of this host's wall clock now."""
+        return self.now_ms() - self._clock.now_ms()
 
     def measured(self, redis_ms: int, sent_at_ms: int, round_trip_ms: int) -> None:
-        """Redis said `redis_ms` in an answer to what was sent at the wall time `sent_at_ms`: half the way back is over."""
-        self._offset_ms = redis_ms - (sent_at_ms + round_trip_ms // 2)
+        """Redis said `redis_ms` in an answer to what was sent at this monotonic instant: half the way back is over."""
+        self._ahead_of_monotonic_ms = redis_ms - (sent_at_ms + round_trip_ms // 2)
 
     def now_ms(self) -> int:
-        """Milliseconds since the epoch by the clock of Redis."""
-        return self._clock.now_ms() + self._offset_ms
+        """Milliseconds since the epoch by the clock of Redis; by this host's own until Redis was asked."""
+        return self._clock.monotonic_ms() + self._ahead_of_monotonic_ms

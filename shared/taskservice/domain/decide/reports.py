@@ -38,7 +38,9 @@ def decide_report(
         case r.Returned():
             _came_back(context, instance, "returned")
         case r.Interrupted():
-            lose_attempt(context, instance, worker, "shutdown", report.started_at, report.ended_at)
+            lose_attempt(
+                context, instance, worker, "shutdown", *_span(context, instance, report.started_at, report.ended_at)
+            )
         case r.Forgotten():
             _forgotten(context, instance, report, worker)
         case r.Revoked():
@@ -174,8 +176,9 @@ def _timed_out(context: Context, instance: Instance, report: r.TimedOut, worker:
 
 def _stopped(context: Context, instance: Instance, report: r.Stopped, worker: str) -> None:
     """Ended upon a signal: by what was asked of it."""
-    ended_at = min(report.ended_at, context.at)
-    started_at = None if report.started_at is None else min(report.started_at, ended_at)
+    called_at = report.ended_at if report.started_at is None else report.started_at
+    begun_at, ended_at = _span(context, instance, called_at, report.ended_at)
+    started_at = None if report.started_at is None else begun_at
     if _ended_from_outside(context, instance, worker, started_at, ended_at):
         return
     if instance.timeout_kind == "TIMEOUT":
