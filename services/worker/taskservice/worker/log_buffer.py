@@ -103,17 +103,20 @@ class LogBuffer:
             for source, _ in lines:
                 self._owe(source)
 
-    def confess(self) -> None:
-        """Lines are taken again: one WARN line for each attempt that lost some, saying how many.
+    def confess(self) -> int:
+        """Lines are taken again: one WARN line for each attempt that lost some, saying how many. Answers how many lines.
 
         What finds no room stays owed: a word that is dropped in its turn would take its number with it.
         """
+        confessed = 0
         with self._lock:
             while self._owed and not self._is_full(len(DROPPED) + LINE_OVERHEAD):
                 source = next(iter(self._owed))
                 del self._owed[source]
                 count, source.dropped = source.dropped, 0
                 self._push(source, "WARN", f"{count} {DROPPED}")
+                confessed += 1
+        return confessed
 
     def _push(self, source: LineSource, level: LogLevel, text: str) -> None:
         source.sequence += 1

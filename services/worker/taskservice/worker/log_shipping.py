@@ -36,12 +36,12 @@ class LogShipper:
         self._one_at_a_time = asyncio.Lock()
 
     async def run_once(self) -> float:
-        """Send everything that waits; answers how long to rest, in seconds.
+        """Send what waits; answers how long to rest, in seconds: not at all while more came than one batch takes.
 
         :raises StreamsError: nothing is lost then: the unsent lines are back in the buffer.
         """
         await self.flush()
-        return INTERVAL_S
+        return INTERVAL_S if len(self._buffer) < BATCH_LINES else 0.0
 
     async def before_finish(self) -> None:
         """Send what waits, so that whoever sees an attempt's end finds its lines; gives up after a second."""
@@ -53,12 +53,17 @@ class LogShipper:
             log.warning("log lines will follow later than the end of their attempts", error=str(error))
 
     async def flush(self) -> None:
-        """Send everything that waits. A resent line is harmless: it has a number.
+        """Send what waits by now. A resent line is harmless: it has a number.
+
+        What comes meanwhile is for the next call: a handler that writes without end would hold up, for the second that
+        they wait at most, the ends of all others.
 
         :raises StreamsError: nothing is lost then: the unsent lines are back in the buffer.
         """
         async with self._one_at_a_time:
-            while lines := self._buffer.take(BATCH_LINES, BATCH_SIZE):
+            left = len(self._buffer)
+            while left > 0 and (lines := self._buffer.take(min(BATCH_LINES, left), BATCH_SIZE)):
+                left -= len(lines)
                 try:
                     answer = await self._send(lines)
                 except BaseException:
@@ -67,7 +72,7 @@ class LogShipper:
                 match answer:
                     case LinesAdded():
                         self._buffer.took(lines)
-                        self._buffer.confess()
+                        left += self._buffer.confess()
                     case OutOfMemory() | LinesRefused():
                         self._buffer.refused(lines)
 
