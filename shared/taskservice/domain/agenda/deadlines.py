@@ -13,6 +13,7 @@ class Deadlines:
         self._bucket_of: dict[str, int] = {}
         self._buckets: dict[int, dict[str, None]] = {}
         self._earliest: int | None = None
+        """Null: there is none, or `next_at` has to look for it."""
 
     def watch(self, instance_id: str, at: int | None) -> None:
         """Look at the instance at `at`; None = no need to."""
@@ -25,7 +26,7 @@ class Deadlines:
         if new is not None:
             self._bucket_of[instance_id] = new
             self._buckets.setdefault(new, {})[instance_id] = None
-            if self._earliest is None or new < self._earliest:
+            if len(self._buckets) == 1 or (self._earliest is not None and new < self._earliest):
                 self._earliest = new
 
     def next_at(self) -> int | None:
