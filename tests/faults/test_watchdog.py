@@ -10,6 +10,7 @@ import redis
 from tests.faults.conftest import MakeCluster
 from tests.faults.harness.cluster import Cluster
 
+from taskservice.domain.watch import WatchBounds
 from taskservice.streams.keys import GROUP, Keys
 from taskservice.testing.waiting import wait_until_blocking
 
@@ -31,7 +32,7 @@ DEFINITION: Final = {
 def cluster(make_cluster: MakeCluster) -> Cluster:
     made = make_cluster(
         worker_ttl_ms=2_000,
-        env={"APP_TASK_WATCHDOG_PROJECTION": str(PROJECTION_MS), "APP_TASK_WATCHDOG_CALM": str(CALM_MS)},
+        watch=WatchBounds(projection_ms=PROJECTION_MS, calm_ms=CALM_MS),
     )
     with made.client() as client:
         client.post("/definitions", json=DEFINITION).raise_for_status()

@@ -18,7 +18,9 @@ from tests.faults.harness.proxy import Proxy
 from tests.faults.harness.records import Records
 from tests.faults.harness.watching import Watcher
 
+from taskservice.config.load import TAKEOVER_MS
 from taskservice.domain.commands import Role
+from taskservice.domain.watch import WatchBounds
 from taskservice.localstack.ports import LOOPBACK
 from taskservice.storage.database import open_database
 from taskservice.storage.keys import create_key
@@ -33,6 +35,8 @@ TENANTS: Final = ("default", "other")
 CLIENT_TIMEOUT_S: Final = 15.0
 PROBE_TIMEOUT_S: Final = 2.0
 LEADER_TIMEOUT_S: Final = 60.0
+WATCH: Final = WatchBounds(instant_ms=2_000, command_ms=2_000, calm_ms=2_000)
+"""Short, so that every ordeal shows whether the watchdog sees what stands still."""
 NUMBER_AT_END: Final = re.compile(r"-\d+$")
 
 LOSSES: Final[Mapping[str, FaultKind]] = {
@@ -74,6 +78,7 @@ class Cluster:
 
     :param folder: logs and ledgers. :param redis_url: a database of its own. :param mysql_url: likewise.
     :param lease_ms: life of the leader's lock. :param worker_ttl_ms: a worker whose beat stands still so long is lost.
+    :param watch: how long what may last before it is an alarm; that for want of a leader follows from the lease.
     :param env: settings for all processes, as variables.
     """
 
@@ -89,6 +94,7 @@ class Cluster:
         projectors: int = 1,
         lease_ms: int = 1_000,
         worker_ttl_ms: int = 2_000,
+        watch: WatchBounds = WATCH,
         env: Mapping[str, str] | None = None,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -97,6 +103,7 @@ class Cluster:
         self.mysql_url = mysql_url
         self.lease_ms = lease_ms
         self.worker_ttl_ms = worker_ttl_ms
+        self.watch = msgspec.structs.replace(watch, leaderless_ms=lease_ms + TAKEOVER_MS)
         self.keys: dict[KeyName, str] = {}
         self.ledgers = folder / "ledgers"
         self.ledgers.mkdir()
@@ -339,6 +346,11 @@ class Cluster:
             "APP_TASK_HEALTH_PORT": str(port),
             "APP_TASK_DISTRIBUTED_LOCK_REDIS_DEFAULT_EXPIRE_TIME": str(self.lease_ms),
             "APP_TASK_WORKER_TTL": str(self.worker_ttl_ms),
+            "APP_TASK_WATCHDOG_INSTANT": str(self.watch.instant_ms),
+            "APP_TASK_WATCHDOG_COMMAND": str(self.watch.command_ms),
+            "APP_TASK_WATCHDOG_DISPATCH": str(self.watch.dispatch_ms),
+            "APP_TASK_WATCHDOG_PROJECTION": str(self.watch.projection_ms),
+            "APP_TASK_WATCHDOG_CALM": str(self.watch.calm_ms),
             LEDGER_VARIABLE: str(self.ledgers),
         }
 

@@ -97,6 +97,7 @@ async def _gather(cluster: Cluster, bounds: Bounds, *, quiet: bool) -> Evidence:
         faults=records.faults.so_far(),
         canaries=CANARIES,
         utterances=(*records.utterances, *_said(cluster)),
+        alarms=(),  # all of them are in the log
         observed_from=records.begun_at,
         bounds=bounds,
     )

@@ -22,6 +22,8 @@ RUNS_AFTERWARDS: Final = 10
 AFTERWARDS_WITHIN_S: Final = 60.0
 SLOW_MACHINE_MS: Final = 20_000
 """What a machine that does other work besides may add to the promised times."""
+ALARM_SLACK_MS: Final = 6_000
+"""What it may add to the moment at which the watchdog speaks."""
 MOST_SHOWN: Final = 25
 
 Nemesis = Callable[[Cluster], None]
@@ -79,6 +81,8 @@ def bounds_of(cluster: Cluster) -> Bounds:
         catch_up_ms=60_000 + SLOW_MACHINE_MS,
         lease_ms=cluster.lease_ms,
         takeover_ms=2_000 + SLOW_MACHINE_MS,
+        watch=cluster.watch,
+        alarm_slack_ms=ALARM_SLACK_MS,
     )
 
 
