@@ -4,6 +4,7 @@ They are what planted bugs are hunted with (`tests/faults/mutants`): each fails 
 """
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from random import Random
 from typing import Final
@@ -21,6 +22,7 @@ from tests.ticker.house import ACTOR, TENANT, FakeWorker, House, Process, never,
 from taskservice.clock import SystemClock
 from taskservice.domain import commands as c
 from taskservice.domain import events as e
+from taskservice.domain.watch import WatchBounds
 from taskservice.projector.projector import Projected
 from taskservice.storage.database import Database, Limits, open_database
 from taskservice.storage.loader import load_state, snapshot
@@ -39,6 +41,7 @@ from taskservice.testing.waiting import wait_until
 PATIENCE_S: Final = 60.0
 LIMITS: Final = Limits(statement_s=10, idle_s=10)
 SLOW_MACHINE: Final = Bounds(prompt_ms=30_000, lease_ms=1_000, takeover_ms=30_000)
+SHORT_WATCH: Final = WatchBounds(leaderless_ms=1_500)
 FIRES: Final = 5
 MANY: Final = 60
 
@@ -244,6 +247,31 @@ async def test_a_lock_wait_that_timed_out_leaves_no_row_behind_the_checkpoint(
         )
     uphold(evidence, check_i17, check_i18, check_i20)
     assert watched.metrics.write_errors > 0
+
+
+@pytest.mark.fault("F43", invariants="I26", slice=True)
+async def test_what_waited_while_nobody_led_is_said_by_who_leads_next(house: House) -> None:
+    house.watch = SHORT_WATCH
+    faults = Faults()
+    first = house.start("first")
+    await wait_until(lambda: first.leads, "first leads", timeout_s=PATIENCE_S)
+    await house.create("d1", spec())
+    await wait_until(lambda: _at_least(fires, house, FIRES), "it fires", timeout_s=PATIENCE_S)
+    with faults.during("leader_stopped"):
+        await first.terminate()
+        gone_at = SystemClock().monotonic_ms()
+        await wait_until(
+            lambda: SystemClock().monotonic_ms() - gone_at > 2 * SHORT_WATCH.leaderless_ms,
+            "nobody leads for long",
+            timeout_s=PATIENCE_S,
+        )
+        second = house.start("second")
+        await wait_until(lambda: second.leads, "second leads", timeout_s=PATIENCE_S)
+    before = await fires(house)
+    await wait_until(lambda: _at_least(fires, house, before + FIRES), "it fires", timeout_s=PATIENCE_S)
+
+    evidence = dataclasses.replace(await evidence_of(house, faults), alarms=())
+    uphold(dataclasses.replace(evidence, bounds=dataclasses.replace(SLOW_MACHINE, watch=SHORT_WATCH)))
 
 
 async def _evidence_of_all(house: House, database: Database) -> Evidence:

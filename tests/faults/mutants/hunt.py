@@ -93,6 +93,12 @@ MUTANTS: Final = (
         "I9",
         "a batch that is sent again is added again",
     ),
+    Mutant(
+        "SILENT_WATCHDOG",
+        f"{PROMISES}::test_what_waited_while_nobody_led_is_said_by_who_leads_next",
+        "I26",
+        "the watchdog sees what stands still and writes nothing down",
+    ),
 )
 
 
