@@ -40,7 +40,7 @@ def holders(world: World) -> list[str]:
     return [entry.order.definition_id for entry in world.entries.values()]
 
 
-def full(slots: int = 1, **members: object) -> World:
+def full(slots: int = 1, **members: Any) -> World:
     """A world whose slots are taken by `first`, while `waiting` waits for one of them."""
     world = World(slots=slots)
     definition(world, "first")

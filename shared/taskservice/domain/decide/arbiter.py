@@ -70,8 +70,8 @@ class Arbiter:
         self.draft = Draft(state, self.agenda, known_streams)
         self._context = Context(state, self.agenda, self.draft)
         self._context.restart_horizon = restart_horizon
-        self._fires = FireDecisions(self._context)
         self._clocks = ClockDecisions(self._context)
+        self._fires = FireDecisions(self._context, self._clocks)
 
     def handle(self, item: InboxItem, items_done: int, now: int, max_items: int) -> Handled:
         """Decide at most `max_items` items of an inbox entry, beginning after `items_done`.
@@ -93,8 +93,9 @@ class Arbiter:
         context = self._context
         context.now = now
         more = release_delayed(context, max_instants)
-        more = self._clocks.run(inbox_read_until, max_instants) or more
-        if fires and self.state.scheduler.stopped_at is None:
+        fires = fires and self.state.scheduler.stopped_at is None
+        more = self._clocks.run(inbox_read_until, max_instants, self._fires.settle_until if fires else None) or more
+        if fires:
             more = self._fires.run(inbox_read_until, max_instants) or more
         return more
 

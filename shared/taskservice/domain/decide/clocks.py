@@ -1,11 +1,20 @@
-"""The leader's clocks of instances: start timeout, deadline, a worker that forgot, an entry that never came back."""
+"""The leader's clocks of instances: start timeout, deadline, a worker that forgot, an entry that never came back.
 
-from typing import assert_never
+Clocks and fires of a definition are decided in the order of their instants, however late the leader is: whether a fire
+meets an active run depends on what had ended by then.
+"""
+
+from collections.abc import Callable
+from typing import TypeAlias, assert_never
 
 from taskservice.domain import events as e
 from taskservice.domain.agenda.clocks import Clock, next_clock
+from taskservice.domain.agenda.deadlines import BUCKET_MS
 from taskservice.domain.decide.context import Context, Stamp
-from taskservice.domain.state import Instance
+from taskservice.domain.state import Definition, Instance
+
+SettleFires: TypeAlias = Callable[[Definition, int], None]
+"""Decides the definition's fires before an instant."""
 
 
 class ClockDecisions:
@@ -14,12 +23,18 @@ class ClockDecisions:
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    def run(self, inbox_read_until: int, most: int) -> bool:
-        """Decide what ran out up to now, as far as the inbox was read; True = more is due at once."""
+    def run(self, inbox_read_until: int, most: int, settle_fires: SettleFires | None = None) -> bool:
+        """Decide what ran out up to now, as far as the inbox was read; True = more is due at once.
+
+        `settle_fires`: the fires before a clock come first; null = fires wait for something else now.
+        """
         context = self._context
         due = context.agenda.deadlines.take_due(min(context.now, inbox_read_until), most)
         for instance_id in due:
             instance = context.state.instances.get(instance_id)
+            if instance is not None and settle_fires is not None:
+                self._settle_fires_before(instance, settle_fires)
+                instance = context.state.instances.get(instance_id)
             if instance is not None:
                 self._run_out(instance, context.now)
         return len(due) == most
@@ -28,6 +43,24 @@ class ClockDecisions:
         """Decide the clocks of one instance that ran out before the item, unless a fire before it has ended it."""
         while self._has_clocks(instance) and self._run_out(instance, self._context.at):
             continue
+
+    def settle_all(self, definition: Definition, until: int) -> None:
+        """Decide the clocks of its instances that ran out up to an instant: of a late leader; else none has."""
+        earliest = self._context.agenda.deadlines.next_at()
+        if earliest is None or earliest - BUCKET_MS >= until:
+            return
+        for instance_id in list(definition.open_ids):
+            instance = self._context.state.instances.get(instance_id)
+            while instance is not None and self._has_clocks(instance) and self._run_out(instance, until):
+                instance = self._context.state.instances.get(instance_id)
+
+    def _settle_fires_before(self, instance: Instance, settle_fires: SettleFires) -> None:
+        context = self._context
+        definition = context.state.definitions[instance.definition_id]
+        due = context.agenda.fires.next_of(definition.id)
+        found = next_clock(instance, context.state.spec_of(instance))
+        if due is not None and found is not None and due < found[0]:
+            settle_fires(definition, found[0] - 1)
 
     def _has_clocks(self, instance: Instance) -> bool:
         if not instance.is_open:

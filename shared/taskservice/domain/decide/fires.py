@@ -9,6 +9,7 @@ turn or has the others cancelled.
 from typing import assert_never
 
 from taskservice.domain import events as e
+from taskservice.domain.decide.clocks import ClockDecisions
 from taskservice.domain.decide.context import Context
 from taskservice.domain.decide.gaps import START_SPACING_MS, plan_gap
 from taskservice.domain.decide.limits import may_start_now, note_start
@@ -25,8 +26,9 @@ INSTANTS_A_PIECE = 1_000
 class FireDecisions:
     """Decides due instants, by the clock or because something that comes after them is to be decided."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, clocks: ClockDecisions) -> None:
         self._context = context
+        self._clocks = clocks
 
     def run(self, inbox_read_until: int, most: int) -> bool:
         """Decide what is due by the clock, until `most` instants were looked at; True = more is due at once.
@@ -56,17 +58,24 @@ class FireDecisions:
         return more
 
     def settle(self, definition: Definition, *, cut_gap: bool) -> bool:
-        """Decide the instants up to the time of the item, as the state is now, before the item is decided.
+        """Decide the instants and deadlines up to the time of the item, as the state is now, before it is decided.
 
         `cut_gap`: the item changes what governs them, so misfired ones are settled too; otherwise they wait for the
         end of their gap. False = so many are due that the item must wait: call again in the next turn.
         """
-        if not cut_gap and self._context.state.scheduler.stopped_at is not None:
-            return True
-        return self._settle(definition, INSTANTS_A_PIECE, cut_gap=cut_gap) is not None
+        context = self._context
+        waits = not cut_gap and context.state.scheduler.stopped_at is not None
+        if not waits and self._settle(definition, INSTANTS_A_PIECE, until=context.at, cut_gap=cut_gap) is None:
+            return False
+        self._clocks.settle_all(definition, context.at)
+        return True
+
+    def settle_until(self, definition: Definition, until: int) -> None:
+        """Decide the instants up to this one, before something that comes later is decided by the clock."""
+        self._settle(definition, INSTANTS_A_PIECE, until=until, cut_gap=False)
 
     def settle_all(self) -> bool:
-        """`settle` for every definition: the item concerns all of them."""
+        """`settle` for every definition that has something due: the item concerns all of them."""
         context = self._context
         left = INSTANTS_A_PIECE
         for instant, definition_id in context.agenda.fires.due(context.at):
@@ -76,25 +85,24 @@ class FireDecisions:
             context.agenda.fires.arm(definition.tenant_id, definition_id, instant)
             if left <= 0:
                 return False
-            decided = self._settle(definition, left, cut_gap=True)
+            decided = self._settle(definition, left, until=context.at, cut_gap=True)
             if decided is None:
                 return False
             left -= decided
         return True
 
-    def _settle(self, definition: Definition, most: int, *, cut_gap: bool) -> int | None:
+    def _settle(self, definition: Definition, most: int, *, until: int, cut_gap: bool) -> int | None:
         """How many instants were decided; None = more remain after `most` of them. Those of no gap are few."""
-        context = self._context
         decided = 0
         while True:
-            instant = context.agenda.fires.next_of(definition.id)
-            if instant is None or instant > context.at:
+            instant = self._context.agenda.fires.next_of(definition.id)
+            if instant is None or instant > until:
                 return decided
             if not cut_gap and self._misfired(instant):
                 return decided
             if cut_gap and decided >= most:
                 return None
-            decided += self._decide_next(definition, instant, context.at, context.at)
+            decided += self._decide_next(definition, instant, until, until)
 
     def _decide_next(self, definition: Definition, instant: int, until: int, inbox_read_until: int) -> int:
         """Decide the next instant, or the gap that begins with it; how many they are, 0 = it waits for the inbox."""
@@ -102,6 +110,8 @@ class FireDecisions:
             return self._decide_gap(definition, instant, until, inbox_read_until)
         if self._meets_active(definition) and inbox_read_until < instant:
             return 0
+        if self._meets_active(definition):
+            self._clocks.settle_all(definition, instant)
         self._fire(definition, instant, None)
         return 1
 
