@@ -2,22 +2,30 @@
 
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import Awaitable, Callable
 from random import Random
+from typing import cast
 
+import msgspec
 import pytest
 from tests.histories.history import History
 from tests.projector.conftest import Append, MakeProjector
 
+from taskservice.cli.whole_log import pages_in_redis, pages_until
+from taskservice.domain import events as e
+from taskservice.domain.event_codec import encode_event
 from taskservice.domain.logs import LogBatch, LogLine, encode_log_batch
+from taskservice.projector.projector import Projector
 from taskservice.storage.checkpoints import read_checkpoint
 from taskservice.storage.database import Database
 from taskservice.storage.verify import Difference, Report, verify
 from taskservice.storage.verify.live_log import compare_log
 from taskservice.streams.answers import LogEntry
 from taskservice.streams.bundle import RedisStreams
+from taskservice.streams.ports import PartitionLog
 
 INSTANCE = "01912345-6789-8abc-8def-0123456789ab"
+T = 1_790_000_000_000
 GENERATED = {"live_key"}
 OTHER_MEMBER = {
     "schedule_type": ("ONCE", "CRON"),
@@ -228,14 +236,9 @@ async def test_every_changed_byte_of_a_segment_shows(projected: Database, table:
     assert (await found_by(projected))[0].clean
 
 
-async def live_log(streams: RedisStreams) -> AsyncIterator[list[LogEntry]]:
-    yield await streams.log.read("0-0", 100)
-    yield await streams.log.read((await streams.log.read("0-0", 100))[-1].id, 100_000)
-
-
-async def log_differences(database: Database, streams: RedisStreams) -> tuple[int, list[Difference]]:
+async def log_differences(database: Database, log: PartitionLog) -> tuple[int, list[Difference]]:
     differences: list[Difference] = []
-    compared = await compare_log(database, Report(differences.append), 0, live_log(streams))
+    compared = await compare_log(database, Report(differences.append), 0, pages_in_redis(log, most=100))
     return compared, differences
 
 
@@ -247,7 +250,7 @@ async def test_the_log_in_redis_equals_the_archive_where_both_have_it(
     assert head is not None
     await append([LogEntry(head.epoch, position + 1, b"not archived yet", None)])
 
-    assert await log_differences(projected, streams) == (position, [])
+    assert await log_differences(projected, streams.log) == (position, [])
 
 
 async def test_an_event_that_differs_between_log_and_archive_shows(
@@ -259,7 +262,7 @@ async def test_an_event_that_differs_between_log_and_archive_shows(
     entries[3] = LogEntry(entries[3].epoch, entries[3].position, entries[3].event + b" ", entries[3].cursor)
     await append(entries)
 
-    compared, differences = await log_differences(projected, streams)
+    compared, differences = await log_differences(projected, streams.log)
 
     assert compared == position
     assert [(one.table, one.id, one.column) for one in differences] == [("log", "0/4", "event")]
@@ -272,7 +275,7 @@ async def test_a_log_that_begins_after_the_archives_end_shows(
     await streams.commands.call("DEL", streams.keys.events)
     await append([LogEntry(1_000, position + 5 + n, b"{}", None) for n in range(200)])
 
-    compared, differences = await log_differences(projected, streams)
+    compared, differences = await log_differences(projected, streams.log)
 
     assert compared == 0
     assert [(one.table, one.id, one.expected, one.found) for one in differences] == [
@@ -280,32 +283,102 @@ async def test_a_log_that_begins_after_the_archives_end_shows(
     ]
 
 
+class MovingOn:
+    """The log, of a service that does something just before it is read for the n-th time."""
+
+    def __init__(self, real: PartitionLog, nth: int, moves: Callable[[], Awaitable[object]]) -> None:
+        self._real = real
+        self._reads_left = nth
+        self._moves = moves
+
+    async def read(self, after: str, count: int, block_ms: int = 0) -> list[LogEntry]:
+        self._reads_left -= 1
+        if self._reads_left == 0:
+            await self._moves()
+        return await self._real.read(after, count, block_ms)
+
+
+async def test_a_log_that_is_trimmed_while_it_is_compared_differs_in_nothing(
+    projected: Database, streams: RedisStreams
+) -> None:
+    head = await streams.log.head()
+    assert head is not None
+    log = MovingOn(streams.log, 3, lambda: keep_alone(streams, head.id))
+
+    assert await log_differences(projected, cast("PartitionLog", log)) == (101, []), "a page, and the head"
+
+
+async def test_a_log_that_is_archived_and_trimmed_before_its_first_page_is_read_differs_in_nothing(
+    projected: Database, streams: RedisStreams, append: Append, make_projector: MakeProjector
+) -> None:
+    log = MovingOn(streams.log, 1, lambda: archive_and_trim(projected, streams, append, make_projector()))
+
+    assert await log_differences(projected, cast("PartitionLog", log)) == (1, [])
+
+
+async def test_the_whole_log_is_read_although_its_end_is_archived_and_trimmed_meanwhile(
+    projected: Database, streams: RedisStreams, append: Append, make_projector: MakeProjector
+) -> None:
+    archived = (await read_checkpoint(projected, 0)).position
+    until = archived + MORE
+    log = MovingOn(streams.log, 1, lambda: archive_and_trim(projected, streams, append, make_projector()))
+
+    pages = [page async for page in pages_until(projected, cast("PartitionLog", log), 0, until)]
+
+    assert [record.position for page in pages for record in page] == list(range(1, until + 1))
+
+
+MORE = 50
+
+
+async def archive_and_trim(database: Database, streams: RedisStreams, append: Append, projector: Projector) -> None:
+    """50 events more are decided, written and archived, and Redis keeps the last one alone."""
+    head = await streams.log.head()
+    assert head is not None
+    more = (ignored(head.epoch, head.position + 1 + number) for number in range(MORE))
+    await append(list(more))
+    while (await read_checkpoint(database, 0)).position < head.position + MORE:
+        await projector.run_once()
+    await keep_alone(streams, f"{head.epoch}-{head.position + MORE}")
+
+
+async def keep_alone(streams: RedisStreams, last_id: str) -> None:
+    """What `trim` does, to the last entry: that one leaves what shares a node with it."""
+    await streams.commands.call("XTRIM", streams.keys.events, "MINID", last_id)
+
+
+def ignored(epoch: int, position: int) -> LogEntry:
+    event = e.LateResultIgnored(entry="1", worker="w", kind="Succeeded", ts=T, at=T, tenant_id="", cause="1-1#0")
+    return LogEntry(epoch, position, encode_event(event), "1-1")
+
+
+def run_verify(mysql_url: str, redis_url: str, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "taskservice.cli.main", "verify", *options]
+    for place in (f"taskservice.mysql.url={mysql_url}", f"taskservice.redis.url={redis_url}"):
+        command += ["--set", place]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+async def test_a_segment_that_can_not_be_read_ends_with_status_1_and_the_summary(
+    projected: Database, mysql_url: str, redis_url: str
+) -> None:
+    await change(projected, "UPDATE event_segments SET payload = 'x' ORDER BY first_position LIMIT 1")
+
+    red = run_verify(mysql_url, redis_url, "--json")
+
+    assert red.returncode == 1, red.stderr
+    assert msgspec.json.decode(red.stdout.splitlines()[-1])["clean"] is False
+
+
 async def test_the_command_ends_with_status_1_and_prints_what_differs(
     projected: Database, mysql_url: str, redis_url: str
 ) -> None:
-    places = [f"taskservice.mysql.url={mysql_url}", f"taskservice.redis.url={redis_url}"]
-
-    def run() -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "taskservice.cli.main",
-                "verify",
-                *(part for place in places for part in ("--set", place)),
-            ],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-
-    clean = run()
+    clean = run_verify(mysql_url, redis_url)
     assert clean.returncode == 0, clean.stderr
     assert clean.stdout.startswith("verify: clean: ")
     await change(projected, "UPDATE task_instances SET retry_count = retry_count + 5 ORDER BY id LIMIT 1")
 
-    red = run()
+    red = run_verify(mysql_url, redis_url)
 
     assert red.returncode == 1
     first, last = red.stdout.splitlines()

@@ -13,6 +13,7 @@ from taskservice.cli.on_database import failure_of_store
 from taskservice.cli.progress import progress
 from taskservice.cli.whole_log import pages_in_redis
 from taskservice.config import Settings, settings_options
+from taskservice.storage.archive import CorruptSegmentError
 from taskservice.storage.checkpoints import read_checkpoint
 from taskservice.storage.database import Database, Limits, open_database
 from taskservice.storage.errors import StorageError
@@ -61,10 +62,13 @@ async def _run(settings: Settings, tell: Callable[[Difference], None]) -> Report
 
 
 async def _compare_log(database: Database, streams: RedisStreams, report: Report, partition: int) -> None:
-    """The part of the log that Redis still has; a Redis that does not answer is said, and is no difference."""
+    """The part of the log that Redis still has; a Redis that does not answer is said, and is no difference.
+
+    Neither is a segment that can't be read: that was told when the chain was looked at.
+    """
     try:
         await compare_log(database, report, partition, pages_in_redis(streams.log))
-    except StreamsError as error:
+    except (CorruptSegmentError, StreamsError) as error:
         click.echo(f"the log of partition {partition} in Redis was not compared: {error}", err=True)
 
 

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from taskservice.storage.archive import ArchivedEvent, archive_end, entries_after
 from taskservice.storage.database import Database
+from taskservice.storage.verify.live_log import Page
 from taskservice.streams.answers import LogEntry
 from taskservice.streams.ports import PartitionLog
 from taskservice.testing.checkers.evidence import LogRecord, read_record
@@ -36,6 +37,8 @@ async def pages_until(
         found: Sequence[ArchivedEvent | LogEntry] = await entries_after(database, partition, position)
         if not found:
             found = await log.read(last_id, PAGE)
+            if found and found[0].position > position + 1:  # archived and trimmed between the two questions
+                found = await entries_after(database, partition, position) or found
         records = []
         for entry in found:
             if entry.position <= until:
@@ -47,12 +50,19 @@ async def pages_until(
         yield records
 
 
-async def pages_in_redis(log: PartitionLog) -> AsyncIterator[Sequence[LogEntry]]:
-    """What Redis still has of the log, oldest first.
+async def pages_in_redis(log: PartitionLog, most: int = PAGE) -> AsyncIterator[Page]:
+    """What Redis still has of the log, oldest first, `most` entries at once.
 
     :raises StreamsError: Redis can't be asked.
     """
-    after = "0-0"
-    while page := await log.read(after, PAGE):
-        yield page
-        after = page[-1].id
+    last: LogEntry | None = None
+    while entries := await log.read("0-0" if last is None else last.id, most):
+        follows = last is not None and entries[0].position == last.position + 1
+        yield Page(entries, oldest=not follows and await _is_oldest(log, entries[0]))
+        last = entries[-1]
+
+
+async def _is_oldest(log: PartitionLog, entry: LogEntry) -> bool:
+    """Whether the log holds nothing before it, or not even that one any more."""
+    first = await log.read("0-0", 1)
+    return not first or first[0].position >= entry.position
