@@ -50,6 +50,7 @@ from taskservice.ticker.redis_time import RedisTime
 from taskservice.ticker.rounds import Rounds
 from taskservice.ticker.sightings import Sightings
 from taskservice.ticker.status_report import status_of
+from taskservice.ticker.taking_up import take_up
 from taskservice.ticker.tally import Tally
 from taskservice.ticker.upkeep import Upkeep
 from taskservice.ticker.vain import VainCandidacy
@@ -311,12 +312,16 @@ class Ticker:
     ) -> Ended:
         outside, settings = self._outside, self._settings
         registry = await outside.streams.dispatch.registry()
+        self._hold(state)
+        agenda = await take_up(state, lambda: self._term is term)
+        if agenda is None:
+            return Ended(LogRefused("leadership was lost before it began"), settled=True)
         wake = asyncio.Event()
         intake = Intake(outside.streams.inbox, state.cursor, page=settings.page, wake=wake.set)
         parts = Leadership(
             term=term,
             state=state,
-            arbiter=Arbiter(state, set(registry.streams), restart_horizon=candidate.restart_horizon),
+            arbiter=Arbiter(state, set(registry.streams), restart_horizon=candidate.restart_horizon, agenda=agenda),
             streams=outside.streams,
             clock=outside.clock,
             time=self._time,
@@ -332,9 +337,6 @@ class Ticker:
             wake=wake,
             vain_ms=self._vain.lasted_ms,
         )
-        self._hold(state)
-        if self._term is not term:  # it was lost meanwhile
-            return Ended(LogRefused("leadership was lost before it began"), settled=True)
         self._parts = parts
         self._metrics.takeovers += 1
         self._metrics.leading[outside.partition] = partial(status_of, parts)

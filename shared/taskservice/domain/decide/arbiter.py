@@ -63,10 +63,20 @@ Handled: TypeAlias = Decided | Unfinished | Resign
 class Arbiter:
     """Decides for one partition and one epoch. The state must already hold this epoch's EpochStarted."""
 
-    def __init__(self, state: State, known_streams: set[str], *, restart_horizon: tuple[int, int]) -> None:
-        """`restart_horizon`: the last inbox id when this epoch began; a restart asked up to then is accepted."""
+    def __init__(
+        self,
+        state: State,
+        known_streams: set[str],
+        *,
+        restart_horizon: tuple[int, int],
+        agenda: Agenda | None = None,
+    ) -> None:
+        """`restart_horizon`: the last inbox id when this epoch began; a restart asked up to then is accepted.
+
+        `agenda`: of this state, if it was taken up before.
+        """
         self.state = state
-        self.agenda = Agenda(state)
+        self.agenda = agenda or Agenda(state)
         self.draft = Draft(state, self.agenda, known_streams)
         self._context = Context(state, self.agenda, self.draft)
         self._context.restart_horizon = restart_horizon
@@ -152,6 +162,11 @@ class Arbiter:
         return self.agenda.next_at()
 
     @property
+    def losses_told(self) -> list[str]:
+        """What is gone, of all that this term told as LogLossDetected of the log or the inbox, oldest first."""
+        return self._context.losses_told
+
+    @property
     def deferred(self) -> bool:
         """Something due waits for proof of how far the inbox was read: probe it."""
         return bool(self._context.deferred_until)
@@ -201,6 +216,8 @@ class Arbiter:
             case c.RestartScheduler():
                 if not scheduler_commands.restart(context, item.entry_id):
                     return Resign()
+            case c.DeclareLostCommands():
+                losses.declare_lost_commands(context, command)
             case _:
                 assert_never(command)
         if not settled:
