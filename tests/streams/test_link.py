@@ -82,6 +82,26 @@ async def test_a_frozen_server_that_still_accepts_connections_is_no_server(redis
             await asyncio.wait_for(link.call("PING"), 20)
 
 
+async def test_who_waits_for_a_connection_that_is_tried_in_vain_does_not_try_again_after_all_others(
+    redis_url: str,
+) -> None:
+    """With each trying for itself the last of these would wait 20 s, and of as many requests as an api holds an hour."""
+    calls = 20
+    async with proxy_to(redis_url) as proxy:
+        proxy.half = True
+        link = Link(f"redis://127.0.0.1:{proxy.port}/0", connect_timeout_s=1.0)
+        begun = proxy.accepted
+
+        answers = await asyncio.gather(*(link.call("PING") for _ in range(calls)), return_exceptions=True)
+
+        assert [type(answer) for answer in answers] == [NotSent] * calls
+        assert "no answer within 1 s" in str(answers[-1])
+        assert proxy.accepted - begun == 1
+        proxy.half = False
+        assert await link.call("PING") == b"PONG", "the next one tries again"
+        await link.close()
+
+
 @pytest.mark.fault("F22", invariants="I8")
 async def test_what_a_server_does_not_take_off_its_connection_is_given_up_in_time() -> None:
     """A large command fills the sockets' buffers; whoever waits behind it must not wait for ever."""

@@ -10,10 +10,11 @@ from urllib.parse import urlsplit
 
 @dataclass
 class Proxy:
-    """Between a client and Redis. `half`: requests get through, answers don't."""
+    """Between a client and Redis. `half`: requests get through, answers don't. `accepted`: connections so far."""
 
     port: int = 0
     half: bool = False
+    accepted: int = 0
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, proxy: Proxy | None) -> None:
@@ -42,6 +43,7 @@ async def proxy_to(url: str) -> AsyncIterator[Proxy]:
     pumps: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        proxy.accepted += 1
         up_reader, up_writer = await asyncio.open_connection(target.hostname, target.port)
         for pump in (_pump(reader, up_writer, None), _pump(up_reader, writer, proxy)):
             pumps.add(asyncio.ensure_future(pump))

@@ -207,6 +207,8 @@ class Link:
         self._lock = asyncio.Lock()
         self._session: _Session | None = None
         self._preload: tuple[str, ...] = ()
+        self._connects_failed = 0
+        self._why_failed = ""
         self.connections_made = 0
         """Grows with every (re)connect: whoever must notice one compares it."""
 
@@ -217,13 +219,19 @@ class Link:
     async def call(self, *args: Argument, timeout_s: float = COMMAND_TIMEOUT_S) -> Any:
         """The answer to one command, as Redis sent it.
 
+        Who waits while a connection is tried in vain has its answer as well: if each tried anew after the others, the
+        last of a hundred would wait a hundred times as long for a server that accepts and is silent.
+
         :raises NotSent: no connection, or refused without being run.
         :raises OutcomeUnknown: sent, and not answered within `timeout_s`, or the connection ended.
         :raises ServerRefusal: an error answer.
         """
+        failed_before = self._connects_failed
         async with self._lock:  # fair: who comes first sends first
             session = self._session
             if session is None or session.broken is not None or not session.connection.is_connected:
+                if self._connects_failed != failed_before:
+                    raise NotSent(self._why_failed)
                 session = await self._connect()
             # From before it is sent: a server that takes nothing off its connection holds up the sending as well.
             timer = asyncio.get_running_loop().call_later(timeout_s, _expire, session, timeout_s)
@@ -267,16 +275,22 @@ class Link:
                     await connection.read_response()
         except ResponseError as error:
             await connection.disconnect(nowait=True)
-            raise NotSent(f"refused by Redis at {self._where()}: {error}") from error
+            raise self._failed(f"refused by Redis at {self._where()}: {error}") from error
         except (RedisError, OSError, TimeoutError) as error:
             await connection.disconnect(nowait=True)
-            raise NotSent(f"no connection to Redis at {self._where()}: {error}") from error
+            why = str(error) or f"no answer within {self._connect_timeout_s:g} s"
+            raise self._failed(f"no connection to Redis at {self._where()}: {why}") from error
         except BaseException:
             await connection.disconnect(nowait=True)
             raise
         self.connections_made += 1
         self._session = _Session(connection)
         return self._session
+
+    def _failed(self, why: str) -> NotSent:
+        self._connects_failed += 1
+        self._why_failed = why
+        return NotSent(why)
 
     async def _discard(self, session: _Session) -> None:
         if self._session is session:
