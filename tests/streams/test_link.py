@@ -213,6 +213,21 @@ async def test_a_server_that_cannot_serve_executed_nothing(answer: bytes) -> Non
         await link.close()
 
 
+async def test_a_master_that_was_demoted_is_left_for_whoever_answers_at_its_address_now() -> None:
+    """It keeps its connections, and would refuse every write over them for ever."""
+    async with server_that_says(b"-READONLY You can't write against a read only replica.", welcomes=1) as port:
+        link = Link(f"redis://127.0.0.1:{port}/0")
+        answers = await asyncio.gather(*(link.call("SET", "test:x", n) for n in range(3)), return_exceptions=True)
+        assert [type(answer) for answer in answers] == [NotServed] * 3, "each knows that nothing was executed"
+        assert link.connections_made == 1
+
+        with pytest.raises(NotServed):
+            await link.call("SET", "test:x", "y")
+
+        assert link.connections_made == 2
+        await link.close()
+
+
 async def test_a_server_that_forgot_the_scripts_gets_them_again(redis_url: str) -> None:
     streams = RedisStreams(redis_url, Keys(0))
     await streams.lock.acquire("a", 60_000)

@@ -16,7 +16,7 @@ from typing import Any, Final, TypeAlias
 from redis.asyncio.connection import Connection, SSLConnection, UnixDomainSocketConnection, parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.exceptions import NoScriptError, ReadOnlyError, RedisError, ResponseError
 
 from taskservice.streams.errors import NoScript, NotSent, NotServed, OutcomeUnknown, ServerRefusal
 
@@ -123,12 +123,14 @@ def _tls_of(url: str) -> ssl.SSLContext:
 class _Session:
     """One connected connection: what was sent over it, and who waits for which answer."""
 
-    __slots__ = ("_reader", "broken", "connection", "owed")
+    __slots__ = ("_reader", "broken", "connection", "demoted", "owed")
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.owed: deque[asyncio.Future[Any]] = deque()
         self.broken: Exception | None = None
+        self.demoted = False
+        """It answered READONLY: where the address leads by now may be another server, the new master."""
         self._reader = asyncio.get_running_loop().create_task(self._read_answers(), name="redis-answers")
 
     async def post(self, args: tuple[Argument, ...]) -> asyncio.Future[Any]:
@@ -157,6 +159,11 @@ class _Session:
                     future.set_result(answer)
         except (RedisError, OSError, IndexError) as error:  # IndexError: an answer that nobody asked for
             self.end(error)
+
+    @property
+    def usable(self) -> bool:
+        """Whether to send over it; over one that was demoted only behind calls that are under way."""
+        return self.broken is None and self.connection.is_connected and not (self.demoted and not self.owed)
 
     def end(self, reason: Exception) -> None:
         """What is owed will not come."""
@@ -229,7 +236,7 @@ class Link:
         failed_before = self._connects_failed
         async with self._lock:  # fair: who comes first sends first
             session = self._session
-            if session is None or session.broken is not None or not session.connection.is_connected:
+            if session is None or not session.usable:
                 if self._connects_failed != failed_before:
                     raise NotSent(self._why_failed)
                 session = await self._connect()
@@ -251,6 +258,7 @@ class Link:
             if session.broken is not None and session is self._session:
                 await self._discard(session)
         if isinstance(value, Exception):
+            session.demoted = session.demoted or isinstance(value, ReadOnlyError)
             raise _translated(value)
         return value
 
