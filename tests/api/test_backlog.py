@@ -1,7 +1,10 @@
 """An outage of the projector, however long, takes no more memory than a short one, and its age stays true."""
 
+import asyncio
+
 from tests.api.reads import MemoryReads
 
+from taskservice.api.ports import CheckpointRow
 from taskservice.api.writes.backlog import MOST_SEEN, Backlog
 from taskservice.clock import ManualClock
 from taskservice.domain.status import PartitionStatus, encode_status
@@ -34,3 +37,22 @@ async def test_the_lag_of_a_long_outage_is_known_and_what_is_remembered_of_it_is
 
     reads.position = LOOKS
     assert (await backlog.look()).lag_ms == 0
+
+
+class FrozenReads(MemoryReads):
+    """A database that takes questions and answers none, far beyond what a look may take."""
+
+    async def checkpoint(self, partition: int) -> CheckpointRow:
+        await asyncio.sleep(3_600)
+        return await super().checkpoint(partition)
+
+
+async def test_a_frozen_database_is_known_as_away_before_the_limit_of_a_statement_is_over() -> None:
+    clock = ManualClock()
+    streams = MemoryStreams(MemoryServer(clock), Keys(0))
+    backlog = Backlog(partition=0, reads=FrozenReads(), status=streams.status, clock=clock)
+
+    async with asyncio.timeout(30):
+        lag = await backlog.look()
+
+    assert (lag.storage, lag.behind) == (False, True)

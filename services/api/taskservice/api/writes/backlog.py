@@ -16,6 +16,9 @@ from taskservice.streams.ports import Status
 
 LOOK_EVERY_MS = 500
 BEHIND_MS = 2_000
+PATIENCE_S = 2.0
+"""How long a look waits for a store: a frozen one is known as away before the limit of a statement is over, and status
+and metrics, which look for themselves, say so in time for whoever asks."""
 MOST_SEEN = 1_000
 """Positions that are remembered with the time of their sighting; of more, every second one is forgotten."""
 
@@ -56,8 +59,9 @@ class Backlog:
         """One look, kept in `last`."""
         redis = True
         try:
-            status = decode_status(await self._status.read())
-        except StreamsError:
+            async with asyncio.timeout(PATIENCE_S):
+                status = decode_status(await self._status.read())
+        except (StreamsError, TimeoutError):
             status, redis = None, False
         self._silence.look(status, redis=redis)
         now = self._clock.monotonic_ms()
@@ -65,8 +69,9 @@ class Backlog:
         if head and (not self._seen or self._seen[-1][0] < head):
             self._remember(head, now)
         try:
-            checkpoint = await self._reads.checkpoint(self._partition)
-        except StorageError:
+            async with asyncio.timeout(PATIENCE_S):
+                checkpoint = await self._reads.checkpoint(self._partition)
+        except (StorageError, TimeoutError):
             silent_ms = self._clock.monotonic_ms() - self._answered_at
             lag_ms = max(silent_ms, now - self._seen[0][1] if self._seen else 0)
             self.last = Lag(lag_ms=lag_ms, storage=False, status=status, checkpoint=self.last.checkpoint)
