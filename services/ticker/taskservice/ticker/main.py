@@ -6,6 +6,7 @@ import os
 import secrets
 import socket
 import sys
+from collections.abc import Awaitable
 from importlib.metadata import version
 
 import click
@@ -91,13 +92,19 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         await _check_redis(settings, streams[0])
         await _listen(health)
         async with process_metrics(registry, "ticker"), asyncio.TaskGroup() as group:
-            for ticker in tickers:
-                group.create_task(ticker.run(stop))
+            for partition, ticker in enumerate(tickers):
+                group.create_task(run_partition(partition, ticker.run(stop)))
     finally:
         await health.stop()
         for one in streams:
             await one.close()
         await database.close()
+
+
+async def run_partition(partition: int, work: Awaitable[None]) -> None:
+    """Run the ticker of one partition, as a task of its own: all that it logs, each alarm too, says of which it speaks."""
+    structlog.contextvars.bind_contextvars(partition=partition)
+    await work
 
 
 async def _listen(health: HealthServer) -> None:
