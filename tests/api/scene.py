@@ -273,7 +273,7 @@ def definition(**members: Any) -> dict[str, Any]:
     return {name: value for name, value in (body | members).items() if value is not ...}
 
 
-def new_scene(partitions: int = 1) -> Scene:
+def new_scene(partitions: int = 1, patience: Patience = QUICK) -> Scene:
     """An api over so many partitions; the leader is that of partition 0."""
     clock = SystemClock()
     server = MemoryServer(clock)
@@ -287,7 +287,7 @@ def new_scene(partitions: int = 1) -> Scene:
         tenants=TenantBook(reads, queues=("default",), time_zone="UTC"),
         metrics=Metrics(),
         version="0.0",
-        patience=QUICK,
+        patience=patience,
         follow_times=FOLLOWING,
     )
     leader_streams = MemoryStreams(server, keys)

@@ -12,12 +12,13 @@ from taskservice.domain import commands as c
 from taskservice.domain import reports as r
 from taskservice.domain.decide.arbiter import InboxItem
 from taskservice.streams.answers import InboxEntry
+from taskservice.streams.batches import id_before
 from taskservice.streams.keys import Keys
 from taskservice.streams.memory import MemoryServer, MemoryStreams
 from taskservice.streams.paging import FIRST_PAGE
 from taskservice.testing.waiting import wait_until
 from taskservice.ticker.decoding import Unreadable, decode_entry
-from taskservice.ticker.intake import AHEAD_BYTES, Intake, before
+from taskservice.ticker.intake import AHEAD_BYTES, Intake
 
 NOW = 1_700_000_000_000
 
@@ -116,7 +117,7 @@ async def test_entries_that_are_gone_are_not_waited_for_longer_than_one_read() -
 
 @pytest.mark.parametrize(("entry_id", "expected"), [("5-3", "5-2"), ("5-0", "4-18446744073709551615"), ("1-1", "1-0")])
 def test_the_id_before(entry_id: str, expected: str) -> None:
-    assert before(entry_id) == expected
+    assert id_before(entry_id) == expected
 
 
 def test_a_report_that_cannot_be_read_does_not_take_the_others_with_it() -> None:

@@ -4,11 +4,13 @@ import copy
 from collections.abc import AsyncIterator, Callable
 
 import pytest
-from tests.ticker.house import FakeWorker, House, memory_house, never, running, spec
+from tests.ticker.house import ACTOR, TENANT, FakeWorker, House, memory_house, never, running, spec
 from tests.ticker.test_roles import count
 
+from taskservice.domain import commands as c
 from taskservice.domain import events as e
 from taskservice.domain import reports as r
+from taskservice.domain.watch import WatchBounds
 from taskservice.lease.outcomes import RECOVER_DIVERGED
 from taskservice.streams.batches import ArchivedEntry, Finish
 from taskservice.streams.keys import Keys
@@ -231,3 +233,29 @@ async def test_a_ticker_before_another_history_says_so_and_is_not_ready(house: H
     assert RECOVER_DIVERGED in str(first.ticker.blockade.why)
     assert first.ticker.ready()["log"] is False
     assert not first.leads
+
+
+@pytest.mark.fault("F17", invariants="I3 I5 I26", slice=True)
+async def test_what_two_apis_miss_of_the_inbox_is_one_loss_and_an_alarm(house: House) -> None:
+    """Nothing is lost that the leader read, so its term goes on and no run is touched."""
+    house.watch = WatchBounds(calm_ms=300)
+    first = house.start("first")
+    await house.create("d1", never())
+    await wait_until(lambda: count(house, e.DefinitionCreated, 1), "the definition is there", timeout_s=PATIENCE_S)
+    for api, names in (("api-1", ("a", "b")), ("api-2", ("c",))):
+        lost = tuple(
+            c.LostCommand(id=name, tenant_id=TENANT, type="TriggerDefinition", at=1, actor=ACTOR) for name in names
+        )
+        await house.submit(c.DeclareLostCommands(id=api, tenant_id="", actor=ACTOR, lost=lost))
+    await wait_until(lambda: count(house, e.AlarmCleared, 1), "the alarm is over", timeout_s=PATIENCE_S)
+
+    (loss,) = await losses(house)
+    rejected = [event.command_id for event in await house.events() if isinstance(event, e.CommandRejected)]
+    assert rejected == ["a", "b", "c"]
+    raised = [event for event in await house.events() if isinstance(event, e.AlarmRaised)]
+    assert [(alarm.kind, alarm.detail) for alarm in raised] == [("LOSS", loss.what)]
+    assert first.leads
+    assert {entry.epoch for entry in await house.log()} == {1}
+    status = await house.status()
+    assert status is not None
+    assert status.redis == server_of(house).run_id

@@ -4,7 +4,7 @@ The api has authenticated, authorised and validated them; the leader judges only
 The time of a command is the millisecond of its inbox id.
 """
 
-from typing import Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 
 import msgspec
 
@@ -13,6 +13,8 @@ from taskservice.domain.events import Actor, InstanceSnapshot
 from taskservice.domain.tenants import TenantSettings
 
 Role: TypeAlias = Literal["VIEWER", "OPERATOR", "ADMIN"]
+MOST_LOST: Final = 100
+"""Commands that one `DeclareLostCommands` names: their outcomes are appended together."""
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag=True, gc=False):
@@ -134,6 +136,23 @@ class RestartScheduler(Command, frozen=True, kw_only=True, tag=True, gc=False):
     """The leader resigns; accepted by the first epoch that started after the command."""
 
 
+class LostCommand(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """A command that Redis took, at `at` (ms), and does not have any more; `type` and the other members are its own."""
+
+    id: str
+    tenant_id: str
+    type: str
+    at: int
+    actor: Actor
+    source: str = ""
+
+
+class DeclareLostCommands(Command, frozen=True, kw_only=True, tag=True, gc=False):
+    """An api's testimony: Redis acknowledged these, 1 to `MOST_LOST`, and lost them before they were decided."""
+
+    lost: Annotated[tuple[LostCommand, ...], msgspec.Meta(min_length=1, max_length=MOST_LOST)]
+
+
 AnyCommand: TypeAlias = (
     CreateDefinition
     | UpdateDefinition
@@ -149,6 +168,7 @@ AnyCommand: TypeAlias = (
     | StopScheduler
     | StartScheduler
     | RestartScheduler
+    | DeclareLostCommands
 )
 
 encode_command = msgspec.json.Encoder().encode

@@ -65,6 +65,8 @@ class PartitionStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What is on now, by kind (`domain.watch.AlarmKind`): since when, in ms since the epoch."""
     measures: msgspec.Raw = msgspec.Raw(b"null")
     """`domain.measures.Measures`: decoded apart, so that its form may differ between releases."""
+    redis: str = ""
+    """`run_id` of the Redis that this term is bound to: what this leader says, it says of that one."""
     version: str = ""
     tzdata: str = ""
 

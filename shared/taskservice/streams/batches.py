@@ -13,6 +13,7 @@ MAX_REPORTS: Final = 200
 """Reports of one finish: one packed inbox entry must never yield more than MAX_DECISIONS events."""
 MAX_BYTES: Final = 1_048_576
 """Payload of one call."""
+_LAST_SEQUENCE: Final = (1 << 64) - 1
 
 RevocationMode: TypeAlias = Literal["waiting", "cancel", "any"]
 ReportKind: TypeAlias = Literal["started", "ended", "returned", "interrupted"]
@@ -194,3 +195,9 @@ def id_order(entry_id: str) -> tuple[int, int]:
     """An entry id as something that sorts as Redis sorts: `(major, minor)`."""
     major, _, minor = entry_id.partition("-")
     return int(major), int(minor or 0)
+
+
+def id_before(entry_id: str) -> str:
+    """The id just below this one: what to read after, to get this one as well."""
+    milliseconds, sequence = id_order(entry_id)
+    return f"{milliseconds}-{sequence - 1}" if sequence else f"{milliseconds - 1}-{_LAST_SEQUENCE}"

@@ -29,6 +29,11 @@ class RedisInbox:
         self._link = link
         self._reads = reads
 
+    @property
+    def connection(self) -> int:
+        """Number of the connection that `submit` goes over."""
+        return self._link.connections_made
+
     async def submit(self, submission: Submission) -> SubmitOutcome:
         """Put a command in, once."""
         tenant, command_id = submission.tenant_id, submission.command_id

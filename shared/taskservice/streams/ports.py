@@ -92,6 +92,14 @@ class PartitionLog(Protocol):
 class Inbox(Protocol):
     """Commands and reports in one order: `task:{p}:inbox`."""
 
+    @property
+    def connection(self) -> int:
+        """Number of the connection that `submit` goes over; it grows with each reconnect.
+
+        What one connection acknowledged was acknowledged by one Redis, which loses the end of it or nothing.
+        """
+        ...
+
     async def submit(self, submission: Submission) -> SubmitOutcome:
         """Put a command in, once: resent with the same command id it answers SameCommand."""
         ...

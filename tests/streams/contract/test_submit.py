@@ -1,5 +1,7 @@
 """`submit`: a command is taken once under its key, and under its own id."""
 
+import contextlib
+
 import pytest
 from tests.streams.contract.world import KEYS, World
 
@@ -99,3 +101,18 @@ async def test_a_command_is_known_to_its_tenant_alone(world: World) -> None:
 async def test_an_inbox_that_never_was_ends_at_zero(world: World) -> None:
     assert await world.streams.inbox.last_id() == "0-0"
     assert await world.streams.inbox.read("0-0", 10) == []
+
+
+async def test_a_connection_has_a_number_of_its_own(world: World) -> None:
+    """What was acknowledged over one connection was acknowledged by one Redis."""
+    await world.streams.inbox.submit(command("c1"))
+    first = world.streams.inbox.connection
+    await world.streams.inbox.submit(command("c2"))
+    assert world.streams.inbox.connection == first
+
+    world.end_connections()
+    for _ in range(2):
+        with contextlib.suppress(OutcomeUnknown, NotSent):  # if it went out over the one that has ended
+            await world.streams.inbox.submit(command("c3"))
+
+    assert world.streams.inbox.connection > first

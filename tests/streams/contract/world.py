@@ -43,6 +43,9 @@ class World(Protocol):
     def refuse(self, script: str) -> None:
         """The next call of this script of `streams` never leaves."""
 
+    def end_connections(self) -> None:
+        """The server ends every connection."""
+
     def snapshot(self) -> Hashable:
         """Everything that is stored: equal before and after means that nothing was written."""
 
@@ -106,6 +109,9 @@ class RedisWorld:
             assert isinstance(link, LossyLink)
             link.refused.append(script)
 
+    def end_connections(self) -> None:
+        self.raw.client_kill_filter(_type="normal", skipme=True)
+
     def snapshot(self) -> Hashable:
         names: Any = self.raw.keys("*")
         return frozenset((name, self.raw.dump(name)) for name in names)
@@ -148,6 +154,9 @@ class MemoryWorld:
 
     def refuse(self, script: str) -> None:
         self.streams.faults.refuse(script)
+
+    def end_connections(self) -> None:
+        self.server.restart()
 
     def snapshot(self) -> Hashable:
         parts: list[Hashable] = [repr(self.server.hashes), repr(self.server.strings)]

@@ -22,7 +22,9 @@ from taskservice.api.workers.roster import WorkerRoster
 from taskservice.api.writes.backlog import Backlog
 from taskservice.api.writes.decisions import Decisions
 from taskservice.api.writes.gateway import Gateway
+from taskservice.api.writes.losses import LostCommands
 from taskservice.api.writes.room import Room
+from taskservice.api.writes.taken import TakenCommands
 from taskservice.clock import Clock
 from taskservice.domain.definition.spec import DefinitionSpec
 from taskservice.domain.ids import is_uuid, partition_of, uuid7
@@ -113,11 +115,25 @@ class Parts:
             for number, one in enumerate(self.streams)
         )
         self.rooms = tuple(Room(one.server) for one in self.streams)
+        self.taken = tuple(TakenCommands() for _ in self.streams)
         self.gateway = Gateway(
             inboxes=[one.inbox for one in self.streams],
             backlogs=self.backlogs,
             rooms=self.rooms,
+            taken=self.taken,
             decisions=self.decisions,
+        )
+        self.losses = tuple(
+            LostCommands(
+                partition=number,
+                streams=one,
+                reads=reads,
+                backlog=self.backlogs[number],
+                taken=self.taken[number],
+                decisions=self.decisions,
+                new_id=self.new_id,
+            )
+            for number, one in enumerate(self.streams)
         )
         self.definitions: Coalesced[tuple[str, str], DefinitionRow] = Coalesced(reads.definitions_by_id)
         self.instances: Coalesced[tuple[str, str], InstanceRow] = Coalesced(reads.instances_by_id)
@@ -135,6 +151,7 @@ class Parts:
             self.roster.run(),
             *(backlog.run() for backlog in self.backlogs),
             *(room.run() for room in self.rooms),
+            *(one.run() for one in self.losses),
             *(self.decisions.listen(one.decided) for one in self.streams),
         ]
 

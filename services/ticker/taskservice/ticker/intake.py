@@ -13,7 +13,7 @@ import msgspec
 import structlog
 
 from taskservice.streams.answers import InboxEntry
-from taskservice.streams.batches import cursor_entry, id_order
+from taskservice.streams.batches import cursor_entry, id_before, id_order
 from taskservice.streams.errors import NotSent, OutcomeUnknown
 from taskservice.streams.paging import Paging
 from taskservice.streams.ports import Inbox
@@ -26,7 +26,6 @@ PAGES = 2
 AHEAD_BYTES = 4 * 1_048_576
 """A page beyond this is decided before another one is read."""
 RETRY_S = 0.1
-_MAX_SEQUENCE = (1 << 64) - 1
 
 log = structlog.get_logger("taskservice.ticker.intake")
 
@@ -57,7 +56,7 @@ class Intake:
         self._current: Decoded | None = None
         entry_id, _, done = cursor.partition("/")
         self._half_done = (entry_id, int(done)) if done else None
-        self._read_after = before(entry_id) if done else entry_id
+        self._read_after = id_before(entry_id) if done else entry_id
         self._done = 0
         self._decided = id_order(self._read_after)
         self._read_until = self._decided[0]
@@ -203,9 +202,3 @@ class Intake:
 
 def _size(entry: InboxEntry) -> int:
     return len(entry.command or entry.reports or b"")
-
-
-def before(entry_id: str) -> str:
-    """The id just below this one."""
-    milliseconds, sequence = id_order(entry_id)
-    return f"{milliseconds}-{sequence - 1}" if sequence else f"{milliseconds - 1}-{_MAX_SEQUENCE}"

@@ -53,6 +53,7 @@ def status_of(parts: Leadership) -> PartitionStatus:
         dispatch_pending=parts.dispatch_pending,
         alarms={alarm.kind: alarm.since for alarm in parts.alarms.values()},
         measures=encode_measures(parts.tally.measures),
+        redis=parts.term.run_id,
         version=parts.identity.version,
         tzdata=parts.identity.tzdata,
     )

@@ -48,6 +48,7 @@ class Watchdog:
             store_errors=store_errors,
         )
         self._jumps: list[str] = []
+        self._losses_heard = 0
         self._doubted_since: int | None = None
         self._agreed_offset: int | None = None
 
@@ -163,10 +164,12 @@ class Watchdog:
 
     def _loss(self) -> Trouble | None:
         parts = self._parts
-        if not parts.state.recovering:
-            return None
-        what = "; ".join(loss.what for loss in parts.term.losses)
-        return Trouble(0, what or "a recovery that was begun before goes on")
+        told = parts.arbiter.losses_told
+        fresh, self._losses_heard = told[self._losses_heard :], len(told)
+        if parts.state.recovering:
+            what = "; ".join(loss.what for loss in parts.term.losses)
+            return Trouble(0, what or "a recovery that was begun before goes on")
+        return Trouble(0, "; ".join(fresh)) if fresh else None  # of commands: there is nothing to recover
 
     # --- its word ------------------------------------------------------------------------------------------------
 

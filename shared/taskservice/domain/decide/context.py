@@ -48,6 +48,8 @@ class Context:
         self.command: AnyCommand | None = None
         self.restart_horizon = (0, 0)
         self.deferred_until: set[int] = set()
+        self.losses_told: list[str] = []
+        """What is gone, of all that this term told as LogLossDetected."""
 
     def begin(self, cause: str, at: int, command: AnyCommand | None) -> None:
         """A new item: its cause, its time, the command that it is (None = a report)."""

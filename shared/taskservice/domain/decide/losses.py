@@ -1,10 +1,19 @@
 """Workers that are gone, and what is left open after part of the log or of the streams was lost."""
 
+from typing import Final
+
 from taskservice.domain import events as e
+from taskservice.domain.commands import DeclareLostCommands
 from taskservice.domain.decide.context import Context
 from taskservice.domain.decide.reports import lose_attempt
 
 MAX_ENTRIES = 400
+LOST_CODE: Final = "storage-unavailable"
+"""The problem that a command ends with which Redis lost."""
+LOST_DETAIL: Final = (
+    "Redis acknowledged the command and lost it before it was decided, as a failover may: nothing was done. Send the same "
+    "request again; its Idempotency-Key is free."
+)
 
 
 def lose_worker(context: Context, worker: str, entries: list[tuple[str, str]]) -> None:
@@ -50,8 +59,44 @@ def recover(context: Context, most: int) -> bool:
     return False
 
 
+def declare_lost_commands(context: Context, command: DeclareLostCommands) -> None:
+    """Each of these commands gets its one outcome: rejected, since nobody will ever read it.
+
+    A term is bound to one Redis, which came back with a shorter history once: what was lost is one loss, whoever found
+    it out. So LogLossDetected is told with the first testimony of a term, and not when the term began with a loss.
+    One append has all of it: half a testimony would be decided again after a takeover.
+    """
+    emit = context.draft.emit
+    context.draft.begin_item(len(command.lost) + 2)
+    if not context.losses_told:
+        first, last = command.lost[0].id, command.lost[-1].id
+        what = (
+            f"{len(command.lost)} or more commands of the inbox that nobody had decided, among them {first} and {last}"
+        )
+        emit(e.LogLossDetected(from_position=0, to_position=0, what=what, **context.stamp("")))
+        context.losses_told.append(what)
+    for one in command.lost:
+        emit(
+            e.CommandRejected(
+                code=LOST_CODE,
+                detail=LOST_DETAIL,
+                actor=one.actor,
+                outcome=True,
+                command_id=one.id,
+                command_type=one.type,
+                source=one.source,
+                ts=context.ts,
+                at=min(one.at, context.ts),
+                tenant_id=one.tenant_id,
+                cause=context.cause,
+            )
+        )
+    emit(e.CommandAccepted(**context.stamp(command.tenant_id), **context.asked(), **context.outcome()))
+
+
 def tell_loss(context: Context, from_position: int, to_position: int, what: str) -> None:
     """LogLossDetected; positions 0 where none can be named."""
+    context.losses_told.append(what)
     context.draft.begin_item()
     context.draft.emit(
         e.LogLossDetected(

@@ -35,7 +35,12 @@ class MemoryServer:
 
     def restart(self) -> None:
         """What a restart or a promotion changes even if no data is lost: the incarnation."""
-        self.run_id = f"memory-{int(self.run_id.partition('-')[2]) + 1}"
+        self.run_id = f"memory-{self.incarnation + 1}"
+
+    @property
+    def incarnation(self) -> int:
+        """How often it was started."""
+        return int(self.run_id.partition("-")[2])
 
     # --- keys ----------------------------------------------------------------------------------------------------
 

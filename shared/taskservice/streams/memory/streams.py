@@ -74,6 +74,11 @@ class _Port:
 class MemoryInbox(_Port):
     """`ports.Inbox` in memory."""
 
+    @property
+    def connection(self) -> int:
+        """Number of the connection that `submit` goes over: a server that restarts ends it."""
+        return self._server.incarnation
+
     async def submit(self, submission: Submission) -> SubmitOutcome:
         """Put a command in, once."""
         return await self._server.run(self._faults, "submit", lambda: self._submit(submission))

@@ -10,11 +10,11 @@ from taskservice.api.parts import ApiRequest
 from taskservice.api.ports import CheckpointRow, CommandFilter
 from taskservice.domain.events import Actor
 from taskservice.streams.answers import InboxEntry
+from taskservice.streams.batches import id_before
 from taskservice.streams.errors import StreamsError
 
 MOST_ENTRIES: Final = 1_000
 """Of the inbox, that one request reads; an inbox that is longer is behind, and only its oldest are shown."""
-_LAST_SEQUENCE: Final = (1 << 64) - 1
 
 
 class _Pending(msgspec.Struct, frozen=True, gc=False):
@@ -47,8 +47,7 @@ def _begin(cursor: str) -> str:
     entry_id, in_part, _ = cursor.partition("/")
     if not in_part:
         return entry_id
-    milliseconds, _, sequence = entry_id.partition("-")
-    return f"{milliseconds}-{int(sequence) - 1}" if int(sequence) else f"{int(milliseconds) - 1}-{_LAST_SEQUENCE}"
+    return id_before(entry_id)
 
 
 def _matching(

@@ -73,6 +73,7 @@ async def get_command(request: ApiRequest, command_id: FromPath[str]) -> Respons
         known = [await one.inbox.command_known(request.tenant_id, command_id) for one in parts.streams]
     except StreamsError:
         raise storage_unavailable("The inbox") from None
-    if not any(known):
+    # One that Redis lost is here until the leader has given it its outcome.
+    if not any(known) and not any(taken.holds(request.tenant_id, command_id) for taken in parts.taken):
         raise not_found()
     return Response(pending_view(command_id, None, None), headers=reading.headers)

@@ -173,9 +173,9 @@ PROBLEMS: Mapping[str, Kind] = MappingProxyType(
         "storage-unavailable": Kind(
             503,
             "Storage unavailable",
-            "A store does not answer; try again later.",
+            "A store does not answer, or lost what it had taken; try again later.",
             "Wait for `Retry-After`. A write that has a `commandId` may have been taken: ask for the command, or "
-            "repeat the request with the same `Idempotency-Key`.",
+            "repeat the request with the same `Idempotency-Key`. A command that ended so was lost and did nothing.",
         ),
     }
 )

@@ -19,6 +19,10 @@ TELL_AGAIN_S = 30.0
 _log = structlog.get_logger(__name__)
 
 
+class Gone(msgspec.Struct, frozen=True, gc=False):
+    """Redis took the command and does not have it any more, and no outcome of it can be read."""
+
+
 class Watch:
     """Somebody who waits for one command."""
 
@@ -28,19 +32,21 @@ class Watch:
         self.command_id = command_id
         self._looks_ms = looks_ms
         self.hinted = asyncio.Event()
+        self.gone = False
+        """Set, with a hint, when Redis was found not to have the command any more."""
         self._read = read
 
-    async def outcome(self) -> CommandRow | None:
+    async def outcome(self) -> CommandRow | Gone | None:
         """The outcome, as soon as it can be read; None when it can't after the last look."""
         loop = asyncio.get_running_loop()
         begin = loop.time()
         for look_ms in self._looks_ms:
-            row = await self._until(begin + look_ms / 1000)
-            if row is not None:
-                return row
+            found = await self._until(begin + look_ms / 1000)
+            if found is not None:
+                return found
         return None
 
-    async def _until(self, moment: float) -> CommandRow | None:
+    async def _until(self, moment: float) -> CommandRow | Gone | None:
         try:
             async with asyncio.timeout_at(moment):
                 await self.hinted.wait()
@@ -49,6 +55,8 @@ class Watch:
             return await self._look()
         # A hint is sent after the commit; if the row is not there, the hint was about another table's commit.
         row = await self._look()
+        if row is None and self.gone:
+            return Gone()
         return row if row is not None else await self._until(moment)
 
     async def _look(self) -> CommandRow | None:
@@ -98,6 +106,12 @@ class Decisions:
         for command_id in ids:
             for watch in self._watches.get(command_id, ()):
                 watch.hinted.set()
+
+    def lose(self, command_id: str) -> None:
+        """Redis does not have this command any more: who waits for it looks once more, and then waits no longer."""
+        for watch in self._watches.get(command_id, ()):
+            watch.gone = True
+            watch.hinted.set()
 
     async def listen(self, decided: Decided) -> None:
         """Take hints of one partition for ever; a broken connection is made anew, and the looks fill the gap."""

@@ -9,8 +9,9 @@ import msgspec
 from taskservice.api.ports import CommandRow, StorageDown
 from taskservice.api.wire.problems import ProblemError, storage_unavailable
 from taskservice.api.writes.backlog import Backlog
-from taskservice.api.writes.decisions import Decisions
+from taskservice.api.writes.decisions import Decisions, Gone, Watch
 from taskservice.api.writes.room import Room, relieves
+from taskservice.api.writes.taken import TakenCommands
 from taskservice.domain.commands import AnyCommand, encode_command
 from taskservice.domain.ids import partition_of
 from taskservice.streams.answers import OtherBody, OutOfMemory, SameCommand, SubmitOutcome, Submitted
@@ -22,6 +23,8 @@ from taskservice.telemetry.crash_points import crash_point
 SENDINGS = 3
 RESEND_AFTER_S = 0.2
 OVERLOADED_RETRY_MS = 5_000
+LOST_RETRY_MS = 5_000
+"""By then a leader usually leads again, and has written down what was lost."""
 
 
 class Undecided(msgspec.Struct, frozen=True, gc=False):
@@ -37,12 +40,20 @@ class Gateway:
     """Submits commands, for all partitions.
 
     :param inboxes: by partition. :param backlogs: by partition. :param rooms: by partition.
+    :param taken: by partition: what Redis acknowledged is noted there.
     """
 
     def __init__(
-        self, *, inboxes: Sequence[Inbox], backlogs: Sequence[Backlog], rooms: Sequence[Room], decisions: Decisions
+        self,
+        *,
+        inboxes: Sequence[Inbox],
+        backlogs: Sequence[Backlog],
+        rooms: Sequence[Room],
+        taken: Sequence[TakenCommands],
+        decisions: Decisions,
     ) -> None:
         self._inboxes = inboxes
+        self._taken = taken
         self._backlogs = backlogs
         self._rooms = rooms
         self._decisions = decisions
@@ -80,13 +91,13 @@ class Gateway:
         )
         with self._decisions.watch(command.id) as watch:
             with room.sending(len(data)):
-                outcome = await self._submit(self._inboxes[partition], submission)
+                outcome = await self._submit(partition, command, submission)
             waits = not respond_async and not lag.behind
             match outcome:
                 case Submitted():
-                    return await watch.outcome() or Undecided(command.id) if waits else Undecided(command.id)
+                    return await _awaited(watch) if waits else Undecided(command.id)
                 case SameCommand(command_id) if command_id == command.id:
-                    return await watch.outcome() or Undecided(command.id) if waits else Undecided(command.id)
+                    return await _awaited(watch) if waits else Undecided(command.id)
                 case SameCommand(command_id):
                     return await self._earlier(command_id, waits=waits)
                 case OtherBody(command_id):
@@ -112,15 +123,17 @@ class Gateway:
                 row = None
             if row is not None or not waits:
                 return row or Undecided(command_id)
-            return await watch.outcome() or Undecided(command_id)
+            return await _awaited(watch)
 
-    async def _submit(self, inbox: Inbox, submission: Submission) -> SubmitOutcome:
+    async def _submit(self, partition: int, command: AnyCommand, submission: Submission) -> SubmitOutcome:
         """Resent under the same command id it is taken once, so an unknown outcome is simply sent again."""
+        inbox, taken = self._inboxes[partition], self._taken[partition]
         may_be_in = False
         for sending in range(SENDINGS):
             if sending:
                 await asyncio.sleep(RESEND_AFTER_S)
             crash_point("api.before_submit")
+            connection = inbox.connection
             try:
                 outcome = await inbox.submit(submission)
             except OutcomeUnknown:
@@ -133,6 +146,10 @@ class Gateway:
                 crash_point("api.after_submit")
                 if isinstance(outcome, OutOfMemory) and may_be_in:
                     continue  # Redis refused before it looked whether it knows the command
+                if isinstance(outcome, Submitted):
+                    taken.take(command, outcome.inbox_id, connection if connection == inbox.connection else None)
+                elif isinstance(outcome, SameCommand) and outcome.command_id == command.id:
+                    taken.take(command, None, None)
                 return outcome
         if may_be_in:
             raise ProblemError(
@@ -143,3 +160,20 @@ class Gateway:
                 retry_after_ms=2_000,
             )
         raise storage_unavailable("The inbox")
+
+
+async def _awaited(watch: Watch) -> Sent:
+    """The outcome, once it can be read.
+
+    :raises ProblemError: Redis lost the command.
+    """
+    found = await watch.outcome()
+    if isinstance(found, Gone):
+        raise ProblemError(
+            "storage-unavailable",
+            "Redis acknowledged the command and lost it, as a failover may. Ask for it by commandId: once it is "
+            "REJECTED, send the same request again, with the same Idempotency-Key or a new one.",
+            command_id=watch.command_id,
+            retry_after_ms=LOST_RETRY_MS,
+        )
+    return found or Undecided(watch.command_id)

@@ -25,7 +25,7 @@ def rejection(row: CommandRow) -> ProblemError:
     retry_after_ms = None
     if code == "read-model-behind":
         retry_after_ms = READ_MODEL_RETRY_MS
-    elif code in {"limit-reached", "overloaded"}:
+    elif code in {"limit-reached", "overloaded", "storage-unavailable"}:
         retry_after_ms = LIMIT_RETRY_MS
     return ProblemError(
         code,
