@@ -1,6 +1,7 @@
 """Which commands are decided and can be read: one subscription a process, one map, and a look at the table besides."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
@@ -13,6 +14,8 @@ from taskservice.streams.errors import StreamsError
 from taskservice.streams.ports import Decided
 
 RECONNECT_S = 0.5
+LAST_LOOK_S = 1.0
+"""How long the last look may take: a database that takes questions and answers none holds up nobody's 202."""
 TELL_AGAIN_S = 30.0
 """An outage is logged when it begins, and then so often."""
 
@@ -40,10 +43,12 @@ class Watch:
         """The outcome, as soon as it can be read; None when it can't after the last look."""
         loop = asyncio.get_running_loop()
         begin = loop.time()
-        for look_ms in self._looks_ms:
-            found = await self._until(begin + look_ms / 1000)
-            if found is not None:
-                return found
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(begin + max(self._looks_ms, default=0) / 1000 + LAST_LOOK_S):
+                for look_ms in self._looks_ms:
+                    found = await self._until(begin + look_ms / 1000)
+                    if found is not None:
+                        return found
         return None
 
     async def _until(self, moment: float) -> CommandRow | Gone | None:
