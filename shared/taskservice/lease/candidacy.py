@@ -154,7 +154,9 @@ class Candidacy:
                 pass
             case _:
                 assert_never(comparison)
-        losses += await self._look_for_losses(head, grant, witness)
+        if found := await self._look_for_losses(head, grant, witness):
+            await self._expect_still(head)
+            losses += found
         recovering = bool(losses) or grant.recovering > witness.recovered_epoch
         if recovering:
             losses = [*unended_losses(grant, witness.recovered_epoch, besides=losses), *losses]
@@ -163,9 +165,18 @@ class Candidacy:
 
     async def _compare(self, head: LogEntry | None) -> HeadComparison:
         comparison = await compare_with_archive(self._streams.log, self._epochs, self._partition, head)
-        if isinstance(comparison, Blocked) and await self._streams.log.head() != head:
-            raise _Stop(BrokeOff(self.step, "the log was replaced meanwhile"))  # one end is of it, one of the other
+        if not isinstance(comparison, Go):
+            await self._expect_still(head)
         return comparison
+
+    async def _expect_still(self, head: LogEntry | None) -> None:
+        """Before anything is made of a difference: the log still ends with `head`.
+
+        It may have been replaced, or what an older leader had sent has arrived: then what was compared with it, or
+        seen of it, is of another moment, and no loss.
+        """
+        if await self._streams.log.head() != head:
+            raise _Stop(BrokeOff(self.step, "the log changed meanwhile"))
 
     async def _restore(self, grant: EpochGrant, tail: RestoreTail) -> list[Loss]:
         self.step = "restore the log's tail from the archive"
