@@ -1,5 +1,6 @@
 """`taskservice check` on what a small history left in Redis and in the tables, whole and doctored."""
 
+import asyncio
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Sequence
@@ -174,6 +175,21 @@ async def test_a_command_that_nobody_decides_has_no_outcome(
 
     assert (found.status, found.broken) == (1, {"I5": 1})
     assert found.figures["commands"] == {"accepted": 3, "rejected": 1, "waiting": 1}
+
+
+async def test_a_violation_says_in_which_of_several_partitions_it_is(
+    leave: Leave, mysql_url: str, redis_url: str
+) -> None:
+    await leave(without(STEPS, "first", "first ended"))
+    command = [sys.executable, "-m", "taskservice.cli.main", "check", "--set", "app.task.partitions=2"]
+    command += ["--set", f"taskservice.mysql.url={mysql_url}", "--set", f"taskservice.redis.url={redis_url}"]
+
+    found = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=60, check=False)
+
+    assert found.returncode == 1, found.stderr
+    of_the_ledger = [line for line in found.stdout.splitlines() if line.startswith("I7 at position ")]
+    assert of_the_ledger
+    assert all(": partition 0: " in line for line in of_the_ledger)
 
 
 async def test_what_is_due_and_undecided_at_the_end_is_lost_after_a_minute(

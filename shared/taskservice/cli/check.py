@@ -55,13 +55,16 @@ async def _run(settings: Settings, tell: Callable[[Violation], None]) -> Result:
     database = open_database(settings.mysql.url, limits=Limits(statement_s=STATEMENT_S))
     result = Result(tell)
     try:
-        for partition in range(settings.scheduler.partitions):
+        partitions = settings.scheduler.partitions
+        for partition in range(partitions):
             keys = Keys(partition, settings.scheduler.lock_prefix)
             streams = RedisStreams(settings.redis.url, keys, client_name="taskservice-check")
+            result.where = f"partition {partition}: " if partitions > 1 else ""
             try:
                 await _survey(database, streams, partition, result)
             finally:
                 await streams.close()
+        result.where = ""  # tables hold all of them, and differences name the partition where it matters
         await _compare_tables(database, settings, result)
         return result
     finally:

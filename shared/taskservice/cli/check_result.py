@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from taskservice.testing.checkers.tally import LATE_MS, Tally
 from taskservice.testing.checkers.violation import Violation
@@ -16,10 +16,12 @@ class Result:
     """Of all partitions.
 
     :ivar show: is called with each violation that is told.
+    :ivar where: put before what a violation says: a position alone says nothing where there are several logs.
     :ivar positions: partition → position up to which the tables were compared. :ivar rows: how many.
     """
 
     show: Callable[[Violation], None]
+    where: str = ""
     tally: Tally = field(default_factory=Tally)
     broken: Counter[str] = field(default_factory=Counter)
     waiting_commands: int = 0
@@ -40,7 +42,7 @@ class Result:
         """Count it, and show it unless there were many of its kind."""
         self.broken[violation.invariant] += 1
         if self.broken[violation.invariant] <= MOST_TOLD:
-            self.show(violation)
+            self.show(replace(violation, what=f"{self.where}{violation.what}"))
 
     def table(self) -> str:
         """A line for each figure, and the verdict."""
