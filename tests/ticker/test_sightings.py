@@ -1,5 +1,8 @@
 """Who is lost, by what was seen and when."""
 
+import pytest
+
+from taskservice.ticker.leadership import LeaderSettings
 from taskservice.ticker.sightings import Sightings
 
 TTL = 15_000
@@ -78,3 +81,26 @@ def test_live_are_those_that_still_may_take() -> None:
         seen.look(now, {"still": 1, "moves": now}, ())
     assert seen.live(10_000) == {"still", "moves"}
     assert seen.live(10_001) == {"moves"}
+
+
+def test_a_leader_whose_every_look_is_late_still_misses_a_worker() -> None:
+    """A busy machine: rounds that are due each second take four."""
+    settings = LeaderSettings()
+    seen = Sightings(ttl_ms=settings.worker_ttl_ms, gap_ms=settings.longest_gap_ms)
+    lost = {
+        now: seen.look(now, {"still": 1, "moves": now}, ()).lost for now in range(0, 2 * settings.worker_ttl_ms, 4_000)
+    }
+    assert [now for now, workers in lost.items() if workers == ("still",)][:1] == [16_000]
+    assert not any("moves" in workers for workers in lost.values())
+
+
+@pytest.mark.parametrize("away_ms", [5_001, 14_000, 60_000])
+def test_redis_away_for_longer_than_a_late_look_kills_nobody(away_ms: int) -> None:
+    settings = LeaderSettings()
+    seen = Sightings(ttl_ms=settings.worker_ttl_ms, gap_ms=settings.longest_gap_ms)
+    for now in range(0, 14_000, 1_000):
+        assert seen.look(now, {"still": 1}, ()).lost == ()
+    back = 13_000 + away_ms
+    for now in range(back, back + settings.worker_ttl_ms, 1_000):
+        assert seen.look(now, {"still": 1}, ()).lost == ()
+    assert seen.look(back + settings.worker_ttl_ms, {"still": 1}, ()).lost == ("still",)

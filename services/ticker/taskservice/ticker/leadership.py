@@ -15,6 +15,7 @@ from taskservice.domain.workers import WorkerInfo
 from taskservice.lease import StepDownReason, Term
 from taskservice.streams.answers import ServerFacts
 from taskservice.streams.ports import Streams
+from taskservice.streams.server_findings import FindingName
 from taskservice.ticker.candidate import Identity
 from taskservice.ticker.intake import Intake
 from taskservice.ticker.metrics import TickerMetrics
@@ -30,6 +31,10 @@ MEMORY_CLOSED = 0.85
 NOT_COMPARED = "not compared yet"
 """The clocks, at the begin of a term."""
 RENEW_WINDOWS_MS = 100
+GAP_SURVEYS = 3
+"""Surveys that may be missing before the workers' clocks start afresh,"""
+GAP_SHARE = 3
+"""or one in so many parts of a worker's lifetime, if that is longer: room for several beats is left of it."""
 MANY_STREAMS = 500
 """From here on windows are renewed each second only."""
 
@@ -38,6 +43,7 @@ class LeaderSettings(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """`scan_interval_ms`: longest sleep. `page`: inbox entries a read. `worker_ttl_ms`: a beat may stand still so long.
 
     `survey_ms`: how often workers and streams are looked at. `watch`: how long what may last before it is an alarm.
+    `allowed_findings`: what the operator has accepted of Redis.
     """
 
     scan_interval_ms: int = 10_000
@@ -45,6 +51,16 @@ class LeaderSettings(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     worker_ttl_ms: int = 15_000
     survey_ms: int = 1_000
     watch: WatchBounds = WatchBounds()
+
+    @property
+    def longest_gap_ms(self) -> int:
+        """Longest span between two looks at the workers that is no gap.
+
+        On a machine that is so busy that each look is late, a lost worker must be missed all the same.
+        """
+        return max(GAP_SURVEYS * self.survey_ms, self.worker_ttl_ms // GAP_SHARE)
+
+    allowed_findings: frozenset[FindingName] = frozenset()
 
 
 class LostWorker(msgspec.Struct, frozen=True, gc=False):

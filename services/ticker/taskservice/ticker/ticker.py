@@ -60,8 +60,6 @@ RETRY_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 AFTER_A_BUG_S = 1.0
 SHORT_LIFE_MS = 2_000
 """A state that is dropped so soon after it was loaded is not loaded again at once."""
-GAP_SURVEYS = 3
-"""Surveys that may be missing before the workers' clocks start afresh."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -331,7 +329,7 @@ class Ticker:
             intake=intake,
             upkeep=Upkeep(outside.clock),
             tally=Tally(outside.clock.monotonic_ms(), state.ended.values()),
-            sightings=Sightings(ttl_ms=settings.worker_ttl_ms, gap_ms=GAP_SURVEYS * settings.survey_ms),
+            sightings=Sightings(ttl_ms=settings.worker_ttl_ms, gap_ms=settings.longest_gap_ms),
             trusted=elector.trusted,
             lease_ends_at=lambda: self._lease_ends_at,
             wake=wake,
