@@ -54,6 +54,24 @@ async def test_bodies_take_no_more_than_so_many_bytes_together(scene: Scene) -> 
     assert (scene.parts.admission.requests, scene.parts.admission.body_bytes) == (0, 0)
 
 
+async def test_a_body_that_never_comes_whole_keeps_no_place(scene: Scene) -> None:
+    """A thousand of them, or of clients that are gone without a word, would shut everybody out for ever."""
+    scene.parts.admission = Admission(body_s=0.2)
+    never = asyncio.Event()
+
+    async def stops() -> AsyncIterator[bytes]:
+        yield b'{"taskName": '
+        await never.wait()
+
+    headers = {"Authorization": f"Bearer {key_of('admin')}", "Content-Type": "application/json"}
+    async with asyncio.timeout(60), scene.client(None) as client:
+        refused = await client.post(f"{PREFIX}/definitions", content=stops(), headers=headers)
+
+    assert (refused.status_code, refused.json()["code"]) == (400, "malformed-json")
+    assert "within 0.2 s" in refused.json()["detail"]
+    assert (scene.parts.admission.requests, scene.parts.admission.body_bytes) == (0, 0)
+
+
 async def test_whoever_is_refused_or_unknown_holds_no_place(scene: Scene) -> None:
     for caller, path in (("admin", "/definitions?nonsense=1"), (None, "/definitions"), ("viewer", "/nothing")):
         await scene.call("GET", path, caller=caller)

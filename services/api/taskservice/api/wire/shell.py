@@ -5,8 +5,9 @@ HEAD is served as the GET without its body. OPTIONS is answered with `Allow` alo
 document is.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, NoReturn, Protocol, TypeAlias
 
 import structlog
 
@@ -30,10 +31,16 @@ _access = structlog.get_logger("taskservice.api.access")
 
 
 class Place(Protocol):
-    """What a request holds while it is under way."""
+    """What a request holds while it is under way. `body_s`: how long its body may take."""
+
+    body_s: float
 
     def read(self, size: int) -> None:
         """So many more bytes of its body have come; may raise."""
+        ...
+
+    def too_slow(self) -> NoReturn:
+        """Its body took longer; raises."""
         ...
 
     def leave(self) -> None:
@@ -63,6 +70,40 @@ def facts_of(scope: Mapping[str, Any]) -> RequestFacts:
     if not isinstance(facts, RequestFacts):
         raise TypeError(f"not the facts of a request: {facts!r}")
     return facts
+
+
+class _Body:
+    """What comes of a request: counted, and within a time.
+
+    :ivar unread: some of it was not read yet.
+    """
+
+    def __init__(self, scope: Scope, receive: Receive, facts: RequestFacts) -> None:
+        self._receive = receive
+        self._facts = facts
+        self._until: float | None = None
+        self.unread = has_body(scope)
+
+    async def receive(self) -> Message:
+        """The next message. Raises as its place does."""
+        place = self._facts.place
+        message = await (self._receive() if place is None or not self.unread else self._in_time(place))
+        if message["type"] == "http.request":
+            self.unread = self.unread and message.get("more_body", False)
+            if place is not None:
+                place.read(len(message.get("body", b"")))
+        else:
+            self.unread = False
+        return message
+
+    async def _in_time(self, place: Place) -> Message:
+        if self._until is None:
+            self._until = asyncio.get_running_loop().time() + place.body_s
+        try:
+            async with asyncio.timeout_at(self._until):
+                return await self._receive()
+        except TimeoutError:
+            place.too_slow()
 
 
 class Shell:
@@ -97,20 +138,12 @@ class Shell:
         # A copy: the server reads the method in its own, to know that the answer to HEAD has no body.
         scope = {**scope, "method": ROUTED_AS.get(method, method)}
 
-        unread = has_body(scope)
-
-        async def receive_counted() -> Message:
-            nonlocal unread
-            message = await receive()
-            unread = unread and message["type"] == "http.request" and message.get("more_body", False)
-            if facts.place is not None and message["type"] == "http.request":
-                facts.place.read(len(message.get("body", b"")))
-            return message
+        body = _Body(scope, receive, facts)
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status, answered
             if message["type"] == "http.response.start":
-                if unread and message["status"] >= REFUSED:
+                if body.unread and message["status"] >= REFUSED:
                     await drain(receive)
                 if method == "OPTIONS" and message["status"] == 405:
                     message["status"], message["headers"] = 204, _only_allow(message["headers"])
@@ -123,7 +156,7 @@ class Shell:
             await send(message)
 
         try:
-            await self.inner(scope, receive_counted, send_with_headers)
+            await self.inner(scope, body.receive, send_with_headers)
         finally:
             if facts.place is not None:
                 facts.place.leave()
