@@ -305,3 +305,14 @@ def test_what_ran_out_of_time_before_can_be_retried_however_late_the_leader_is(*
     assert [x.failure_reason for x in world.events(e.InstanceFailed)] == ["DEADLINE"]
     (retried,) = world.events(e.InstanceRetried)
     assert retried.instance_id == waiting.instance_id
+
+
+def test_the_clock_asks_for_a_decision_when_a_rate_allows_the_next_start() -> None:
+    world = World()
+    settle(world, starts_per_second=4)
+    definition(world, "a")
+    trigger(world, "a", 10)
+    world.tick()
+
+    for fires in (True, False):
+        assert world.arbiter.next_at(fires=fires) == world.now + 250

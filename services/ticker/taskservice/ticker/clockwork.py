@@ -24,8 +24,8 @@ class Clockwork:
         more = False
         if parts.clock_trouble is None:
             more = arbiter.run_timers(now, parts.intake.read_until, fires=not parts.memory_closed)
-        if not parts.memory_closed:
-            more = arbiter.dispatch(now) or more
+        decide_rest = arbiter.cancel_deleted if parts.memory_closed else arbiter.dispatch
+        more = decide_rest(now) or more
         self._waits_for_proof = not more and self._needs_proof(now)
         if self._waits_for_proof:
             self._start_probe()
@@ -39,11 +39,7 @@ class Clockwork:
             return longest  # the intake wakes it, or the rounds
         if self._waits_for_proof:
             return PROBE_PAUSE_MS
-        agenda = parts.arbiter.agenda
-        instants = [agenda.deadlines.next_at(), agenda.delayed[0][0] if agenda.delayed else None]
-        if self._fires_run:
-            instants.append(agenda.fires.next_at())
-        next_at = min((at for at in instants if at is not None), default=None)
+        next_at = parts.arbiter.next_at(fires=self._fires_run)
         if next_at is None:
             return longest
         return min(longest, max(0, next_at - now))

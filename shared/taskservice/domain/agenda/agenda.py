@@ -128,9 +128,14 @@ class Agenda:
         self.deadlines.watch(instance_id, None)
         self.waiting.remove(instance_id)
 
-    def next_at(self) -> int | None:
-        """The earliest instant at which the clock asks for a decision, in ms since the epoch."""
-        instants = [self.fires.next_at(), self.deadlines.next_at(), self.rates.next_at()]
+    def next_at(self, *, fires: bool = True) -> int | None:
+        """The earliest instant at which the clock asks for a decision, in ms since the epoch.
+
+        `fires` false: due instants wait for something else.
+        """
+        instants = [self.deadlines.next_at(), self.rates.next_at()]
+        if fires:
+            instants.append(self.fires.next_at())
         if self.delayed:
             instants.append(self.delayed[0][0])
         return min((at for at in instants if at is not None), default=None)

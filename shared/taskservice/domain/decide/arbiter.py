@@ -111,9 +111,13 @@ class Arbiter:
 
     def dispatch(self, now: int, most: int = 500) -> bool:
         """Dispatch what waits as far as there is room, limits allow and the scheduler runs; True = more could go."""
-        self._context.now = now
-        more = cancel_deleted(self._context, most)
+        more = self.cancel_deleted(now, most)
         return dispatch_waiting(self._context, most) or more
+
+    def cancel_deleted(self, now: int, most: int = 500) -> bool:
+        """Cancel what deleted definitions left; True = more remains. Part of `dispatch`, and due also without it."""
+        self._context.now = now
+        return cancel_deleted(self._context, most)
 
     def renew_windows(self, windows: tuple[Window, ...]) -> None:
         """Take over what the live workers can take now."""
@@ -157,9 +161,9 @@ class Arbiter:
         """What was decided since the last call, in order."""
         return self.draft.take()
 
-    def next_at(self) -> int | None:
-        """When the clock next asks for a decision, in ms since the epoch; None = never."""
-        return self.agenda.next_at()
+    def next_at(self, *, fires: bool = True) -> int | None:
+        """When the clock next asks for a decision, in ms since the epoch; None = never. `fires` as in `run_timers`."""
+        return self.agenda.next_at(fires=fires)
 
     @property
     def losses_told(self) -> list[str]:
