@@ -32,7 +32,8 @@ from taskservice.streams.batches import (
     Takeover,
 )
 from taskservice.streams.redis_client import Link
-from taskservice.streams.server_check import findings_in, look_at, refusals
+from taskservice.streams.server_check import look_at
+from taskservice.streams.server_findings import findings_in, refusals
 
 GOOD = {
     "redis_version": "7.0.15",

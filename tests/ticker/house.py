@@ -155,7 +155,12 @@ class House:
             outside,
             identity=Identity(leader=name, version="1", tzdata="1", settings=e.DecisionSettings()),
             election=ElectionSettings(ttl_ms=self.ttl_ms, poll_ms=50),
-            settings=LeaderSettings(worker_ttl_ms=self.worker_ttl_ms, survey_ms=self.survey_ms, watch=self.watch),
+            settings=LeaderSettings(
+                worker_ttl_ms=self.worker_ttl_ms,
+                survey_ms=self.survey_ms,
+                watch=self.watch,
+                allowed_findings=frozenset({"no-aof"}),  # the servers that tests share keep nothing
+            ),
             metrics=TickerMetrics(CollectorRegistry()),
         )
         made = Process(name, ticker, streams)

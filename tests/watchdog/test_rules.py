@@ -61,7 +61,7 @@ def test_an_alarm_comes_at_its_bound_and_goes_after_a_calm(
     assert played(looks) == story
 
 
-@pytest.mark.parametrize("kind", ["CLOCK", "WORKERS_STILL", "LOSS"])
+@pytest.mark.parametrize("kind", ["CLOCK", "WORKERS_STILL", "LOSS", "REDIS_UNSAFE"])
 def test_what_has_no_bound_is_an_alarm_at_once(kind: AlarmKind) -> None:
     (change,) = Watch(WatchBounds()).look(5, T0, {kind: Trouble(0, "why")})
     assert isinstance(change, Raised)
@@ -84,7 +84,7 @@ def test_each_kind_has_words_and_a_bound() -> None:
     assert all(words.startswith("ALARM: ") for words in ALARM_WORDS.values())
     bounds = WatchBounds()
     assert bounds.of("UNDECIDED_INSTANT") + 1_000 <= 60_000  # promised within a minute, looked at each second
-    assert {kind for kind in ALARM_KINDS if bounds.of(kind) == 0} == {"CLOCK", "WORKERS_STILL", "LOSS"}
+    assert {kind for kind in ALARM_KINDS if bounds.of(kind) == 0} == {"CLOCK", "WORKERS_STILL", "LOSS", "REDIS_UNSAFE"}
 
 
 @given(st.lists(st.tuples(st.integers(1, 400), st.none() | st.integers(0, 2 * BOUND)), max_size=80))

@@ -23,11 +23,13 @@ AlarmKind: TypeAlias = Literal[
     "CLOCK",
     "WORKERS_STILL",
     "LOSS",
+    "REDIS_UNSAFE",
 ]
 """UNDECIDED_INSTANT: due, and neither fired nor skipped. UNDECIDED_COMMAND: a command or report without its outcome.
 UNTAKEN_DISPATCH: a run was dispatched and nobody takes it, though there is room. PROJECTION_BEHIND: read model and
 archive fall behind the log. LEADERLESS: nobody decided. CLOCK: a clock jumped, or the clocks disagree.
 WORKERS_STILL: many workers stand still at once. LOSS: acknowledged data is gone, and what it left open is being decided.
+REDIS_UNSAFE: Redis was set to drop, or not to keep, what it acknowledges.
 """
 ALARM_KINDS: Final[tuple[AlarmKind, ...]] = get_args(AlarmKind)
 ALARM_WORDS: Final[dict[AlarmKind, str]] = {
@@ -39,6 +41,7 @@ ALARM_WORDS: Final[dict[AlarmKind, str]] = {
     "CLOCK": "ALARM: a clock can't be trusted",
     "WORKERS_STILL": "ALARM: many workers stand still at once",
     "LOSS": "ALARM: acknowledged data is gone",
+    "REDIS_UNSAFE": "ALARM: Redis may lose what it acknowledges",
 }
 """What the log says of it."""
 MAX_MARKS: Final = 1_024

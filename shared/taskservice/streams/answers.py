@@ -4,6 +4,8 @@ from typing import Final, TypeAlias
 
 import msgspec
 
+from taskservice.streams.server_findings import Finding
+
 EMPTY_ID: Final = "0-0"
 """Last id of a stream that never had an entry."""
 
@@ -352,13 +354,15 @@ class StreamLengths(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class ServerFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What one look at the server tells. `run_id` changes with every restart and every promotion of a replica.
 
-    `now_ms`: its wall clock, ms since the Unix epoch. `maxmemory` 0: unlimited (`used_ratio` is then 0).
+    `now_ms`: its wall clock, ms since the Unix epoch. `maxmemory` 0: unlimited (`used_ratio` is then 0). `findings`: what
+    is to be said about its settings; of `fsync` it says nothing, which takes another question.
     """
 
     now_ms: int
     run_id: str
     used_memory: int
     maxmemory: int
+    findings: tuple[Finding, ...] = ()
 
     @property
     def used_ratio(self) -> float:

@@ -22,7 +22,8 @@ from taskservice.storage.queries import ReadModel
 from taskservice.streams.bundle import RedisStreams
 from taskservice.streams.errors import StreamsError
 from taskservice.streams.keys import Keys
-from taskservice.streams.server_check import look_at, refusals
+from taskservice.streams.server_check import look_at
+from taskservice.streams.server_findings import refusals
 from taskservice.telemetry import RefusedToStartError, process_metrics, run_service
 
 DATABASE_LIMITS = Limits(connect_s=3.0, statement_s=10.0)

@@ -26,7 +26,8 @@ from taskservice.storage.server_time import server_time_ms
 from taskservice.streams.bundle import RedisStreams
 from taskservice.streams.errors import StreamsError
 from taskservice.streams.keys import Keys
-from taskservice.streams.server_check import look_at, refusals
+from taskservice.streams.server_check import look_at
+from taskservice.streams.server_findings import FindingName, refusals
 from taskservice.telemetry import HealthServer, RefusedToStartError, process_metrics, run_service
 from taskservice.telemetry.crash_points import crash_point
 from taskservice.ticker.candidate import Identity
@@ -165,6 +166,7 @@ def _ticker(
             worker_ttl_ms=scheduler.worker_ttl_ms,
             survey_ms=min(SURVEY_MS, scheduler.worker_ttl_ms // BEATS_A_TTL),
             watch=scheduler.watch,
+            allowed_findings=_allowed(settings),
         ),
         metrics=metrics,
     )
@@ -172,7 +174,6 @@ def _ticker(
 
 async def _check_redis(settings: Settings, streams: RedisStreams) -> None:
     """:raises RefusedToStartError: this Redis would lose what it acknowledged, and nobody has allowed that by name."""
-    allowances = {"eviction": settings.redis.allow_eviction, "no-aof": settings.redis.allow_no_aof}
     try:
         findings = await look_at(streams.commands)
     except StreamsError as error:
@@ -180,6 +181,15 @@ async def _check_redis(settings: Settings, streams: RedisStreams) -> None:
         return
     for finding in findings:
         log.warning(finding.message, finding=finding.name)
-    refused = refusals(findings, {name for name, allowed in allowances.items() if allowed})
+    refused = refusals(findings, _allowed(settings))
     if refused:
         raise RefusedToStartError("; ".join(finding.message for finding in refused))
+
+
+def _allowed(settings: Settings) -> frozenset[FindingName]:
+    """What the operator has accepted of this Redis."""
+    allowances: dict[FindingName, bool] = {
+        "eviction": settings.redis.allow_eviction,
+        "no-aof": settings.redis.allow_no_aof,
+    }
+    return frozenset(name for name, allowed in allowances.items() if allowed)

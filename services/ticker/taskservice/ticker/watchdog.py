@@ -9,6 +9,7 @@ from taskservice.domain.instant_text import rfc3339
 from taskservice.domain.watch import ALARM_WORDS, Alarm, AlarmKind, Arrears, Change, Cleared, Raised, Trouble, Watch
 from taskservice.lease.epochs import EpochStore
 from taskservice.streams.batches import cursor_entry
+from taskservice.streams.server_findings import refusals
 from taskservice.ticker.archive_look import ArchiveLook
 from taskservice.ticker.intake import Proof
 from taskservice.ticker.leadership import NOT_COMPARED, AlarmChange, Leadership
@@ -110,6 +111,7 @@ class Watchdog:
         self._troubles["PROJECTION_BEHIND"] = self._projection_behind(monotonic_ms)
         self._troubles["CLOCK"] = self._clocks(monotonic_ms)
         self._troubles["LOSS"] = self._loss()
+        self._troubles["REDIS_UNSAFE"] = self._unsafe_redis()
         self._look_at_dispatch(monotonic_ms)
         known = {kind: trouble for kind, trouble in self._troubles.items() if trouble is not None}
         now = self._steady_now(monotonic_ms)
@@ -170,6 +172,14 @@ class Watchdog:
             what = "; ".join(loss.what for loss in parts.term.losses)
             return Trouble(0, what or "a recovery that was begun before goes on")
         return Trouble(0, "; ".join(fresh)) if fresh else None  # of commands: there is nothing to recover
+
+    def _unsafe_redis(self) -> Trouble | None:
+        """Services refuse to start on such a Redis; one that is set so while they run is nobody's decision either."""
+        parts = self._parts
+        if parts.server is None:
+            return None
+        refused = refusals(parts.server.findings, parts.settings.allowed_findings)
+        return Trouble(0, "; ".join(finding.message for finding in refused)) if refused else None
 
     # --- its word ------------------------------------------------------------------------------------------------
 
