@@ -11,6 +11,7 @@ from tests.worker.scene import Leader, Scene, declared
 
 from taskservice.domain.reports import Failed as FailedReport
 from taskservice.domain.reports import Forgotten, Interrupted, Returned, Stopped, Succeeded, encode_report
+from taskservice.domain.workers import decode_worker
 from taskservice.streams.batches import Finish
 from taskservice.streams.bundle import RedisStreams
 from taskservice.streams.memory import MemoryStreams
@@ -282,6 +283,33 @@ async def test_an_end_that_redis_acknowledged_and_lost_is_noticed(stage: Stage, 
 
     assert isinstance(await leader.end_of(entry), Forgotten)
     assert len(calls.names) == 1
+
+
+@pytest.mark.fault("F17", invariants="I3 I12", slice=True)
+async def test_an_end_that_was_acknowledged_is_named_after_a_reconnect(
+    stage: Stage, leader: Leader, calls: Calls
+) -> None:
+    """Redis may have lost it together with the delivery, and would give the entry to another: the leader must hear of it."""
+    scene = await stage(*declared(calls.handlers), ttl_ms=600)
+    suffix = await leader.add_stream("noted")
+    (entry,) = await leader.dispatch(suffix)
+    assert isinstance(await leader.end_of(entry), Succeeded)
+
+    async def named() -> tuple[str, ...]:
+        workers = await leader.streams.beats.workers()
+        return decode_worker(workers[scene.id]).not_pending
+
+    await wait_until(lambda: _held(scene) == 0, "it is settled")
+    assert await named() == ()
+    if isinstance(scene.streams, MemoryStreams):
+        scene.streams.faults.lose_reply("dispatch.take")
+    else:
+        await _kill_readers(scene.streams)
+
+    async def names_it() -> bool:
+        return await named() == (entry,)
+
+    await wait_until(names_it, "the beats name it", timeout_s=30)
 
 
 async def _kill_readers(streams: object) -> None:

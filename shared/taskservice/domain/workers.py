@@ -35,7 +35,9 @@ class WorkerInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     running: int = 0
     state: Literal["ACTIVE", "DRAINING"] = "ACTIVE"
     not_pending: tuple[str, ...] = ()
-    """Dispatch entries it runs that, after a reconnect, are no longer pending to it: a sign of a loss."""
+    """Dispatch entries it runs that, after a reconnect, are no longer pending to it, and for a while those that it had
+    ended shortly before: where the leader finds the attempt open, deliveries or reports were lost.
+    """
 
 
 encode_worker = msgspec.json.Encoder().encode

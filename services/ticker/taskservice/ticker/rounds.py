@@ -202,7 +202,7 @@ class Rounds:
         parts.wake.set()
 
     async def _look_at_orphaned_runs(self, sight: Sight) -> None:
-        """A worker runs an entry that is not pending to it, and its end was not reported: deliveries were lost."""
+        """A worker runs, or ended, an entry that is not pending to it, and no end was reported: deliveries were lost."""
         parts = self._parts
         state = parts.state
         claimed = {
@@ -215,7 +215,7 @@ class Rounds:
                 continue  # of a lost tail, whose positions were given anew: nothing that is open here
             since = suspects[position] = self._suspects.get(position, parts.time.now_ms())
             if parts.intake.read_until > since:
-                log.error("ALARM: a run is no longer pending to the worker that runs it", instance=instance.id)
+                log.error("ALARM: a run is not pending to the worker that runs or ended it", instance=instance.id)
                 await self._end_for_recovery(f"delivery of dispatch entry {instance.entry_id} was lost")
                 return
         self._suspects = suspects

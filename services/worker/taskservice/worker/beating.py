@@ -22,6 +22,8 @@ from taskservice.worker.taking import Taker
 from taskservice.worker.trust import RedisClock, Trust
 
 BEATS_A_TTL: Final = 6
+NAMED_MS: Final = 10_000
+"""How long after a reconnect a beat names what ended shortly before: the leader looks each second, and at two beats."""
 LEAST_PAUSE_S: Final = 0.05
 """Between two beats that something asked for: a burst of new streams is one beat."""
 
@@ -75,6 +77,8 @@ class Beater:
         self._refused: set[str] = set()
         self._more_pending = 0
         self._cut_off = False
+        self._reconnects = 0
+        self._names_ends_until = 0
         self.draining = False
         self.control_from: str | None = None
         """Where control is read from: what the first beat answered; None before that."""
@@ -157,8 +161,21 @@ class Beater:
                 for taker in self._takers.values()
                 for entry in taker.missing
                 if self._ledger.get(entry) is not None
-            ),
+            )
+            + self._ended_before_reconnect(),
         )
+
+    def _ended_before_reconnect(self) -> tuple[str, ...]:
+        """Ends that Redis acknowledged and may have lost since, together with their delivery: another would run them again.
+
+        The leader knows which of them it has read; that one is pending again is found out by the takers.
+        """
+        now_ms = self._clock.monotonic_ms()
+        reconnects = sum(taker.reconnects for taker in self._takers.values())
+        if reconnects != self._reconnects:
+            self._reconnects = reconnects
+            self._names_ends_until = now_ms + NAMED_MS
+        return self._ledger.recent_ends(now_ms) if now_ms < self._names_ends_until else ()
 
     def _read(self, answer: BeatTaken) -> None:
         if answer.registry is not None:

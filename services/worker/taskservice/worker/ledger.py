@@ -1,11 +1,15 @@
 """What this worker holds, and what it ended: so that a handler is called at most once for an entry."""
 
+from collections import deque
 from collections.abc import Iterator
 from typing import Final
 
 from taskservice.worker.attempt import Attempt
 
 ENDED_KEPT_MS: Final = 600_000
+RECENT_MS: Final = 60_000
+MOST_RECENT: Final = 1_000
+"""Ends that are named after a reconnect: a loss takes the last ones."""
 PAGE_BITS: Final = 16
 PAGE_BYTES: Final = 2**PAGE_BITS // 8
 
@@ -46,6 +50,7 @@ class Ledger:
     def __init__(self) -> None:
         self._held: dict[str, Attempt] = {}
         self._ended = EndedIds()
+        self._recent: deque[tuple[str, int]] = deque(maxlen=MOST_RECENT)
 
     def __len__(self) -> int:
         """Entries that Redis may count as pending to this worker, as far as it knows."""
@@ -74,6 +79,11 @@ class Ledger:
         """Its end is in the inbox, or somebody else's business."""
         if self._held.pop(entry_id, None) is not None:
             self._ended.add(entry_id, now_ms)
+            self._recent.append((entry_id, now_ms))
+
+    def recent_ends(self, now_ms: int) -> tuple[str, ...]:
+        """Entries whose ends were settled within the last minute, 1,000 at most."""
+        return tuple(entry_id for entry_id, ended_at in self._recent if now_ms - ended_at <= RECENT_MS)
 
     def open(self) -> list[Attempt]:
         """Attempts whose end is not decided."""

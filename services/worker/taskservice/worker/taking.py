@@ -55,10 +55,13 @@ class Taker:
         self._bell = Bell()
         self._reading: asyncio.Task[TakeOutcome] | None = None
         self._drain = False
+        self._cut_off = False
         self._full = False
         self._stopped = False
         self.missing: tuple[str, ...] = ()
         """Entries that run here and, at the last look, were no longer pending to this worker."""
+        self.reconnects = 0
+        """How often it looked at what is pending because a read had failed."""
 
     @property
     def suffixes(self) -> tuple[str, ...]:
@@ -101,7 +104,7 @@ class Taker:
                 await self.drain()
             await self._turn()
         except StreamsError:
-            self._drain = True
+            self._drain = self._cut_off = True
             raise
         return 0.0
 
@@ -157,6 +160,9 @@ class Taker:
             del self._ever[suffix]
         self._intake.forgotten(pending)
         self._intake.receive(self.kind, pending)
+        if self._cut_off:
+            self._cut_off = False
+            self.reconnects += 1
 
     async def _pending_in(self, suffixes: list[str], pending: list[Delivery], unknown: set[str]) -> None:
         todo = [(suffixes, "0-0")]
