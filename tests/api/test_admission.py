@@ -7,6 +7,7 @@ import httpx
 from tests.api.scene import PREFIX, Scene, definition, key_of
 
 from taskservice.api.admission import Admission
+from taskservice.api.serving import listen, serve_http
 from taskservice.testing.waiting import wait_until
 
 MIB = 1_048_576
@@ -70,6 +71,25 @@ async def test_a_body_that_never_comes_whole_keeps_no_place(scene: Scene) -> Non
     assert (refused.status_code, refused.json()["code"]) == (400, "malformed-json")
     assert "within 0.2 s" in refused.json()["detail"]
     assert (scene.parts.admission.requests, scene.parts.admission.body_bytes) == (0, 0)
+
+
+async def test_a_client_that_goes_amid_its_body_is_no_failure_of_the_service(scene: Scene) -> None:
+    stop = asyncio.Event()
+    with listen("127.0.0.1", 0) as listener:
+        serving = asyncio.ensure_future(serve_http(scene.transport.app, listener, stop))
+        _, writer = await asyncio.open_connection("127.0.0.1", listener.getsockname()[1])
+        head = f"POST {PREFIX}/definitions HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {key_of('admin')}\r\n"
+        writer.write(f'{head}Content-Type: application/json\r\nContent-Length: 99\r\n\r\n{{"taskName":'.encode())
+        await wait_until(lambda: scene.parts.admission.body_bytes > 0, "half of the body has come")
+        writer.close()
+        await wait_until(lambda: scene.parts.admission.requests == 0, "its place is free")
+        stop.set()
+        await serving
+
+    shown = (await scene.call("GET", "/metrics", caller=None)).text
+    counted = [line for line in shown.splitlines() if line.startswith("taskservice_http_requests_total{")]
+    assert any('status="400"' in line for line in counted), counted
+    assert not any('status="500"' in line for line in counted), counted
 
 
 async def test_whoever_is_refused_or_unknown_holds_no_place(scene: Scene) -> None:

@@ -43,10 +43,14 @@ class Place:
 
         :raises ProblemError: `malformed-json`.
         """
-        detail = f"The body did not come whole within {self.body_s:g} s; nothing was taken."
-        raise ProblemError(
-            "malformed-json", detail, errors=(FieldError(code="incomplete", detail=detail, pointer="#"),)
-        )
+        raise _incomplete(f"The body did not come whole within {self.body_s:g} s; nothing was taken.")
+
+    def cut_off(self) -> NoReturn:
+        """The client has gone before its body came whole: nobody will read the answer, and it is no fault of ours.
+
+        :raises ProblemError: `malformed-json`.
+        """
+        raise _incomplete("The connection was closed before the body came whole; nothing was taken.")
 
     def leave(self) -> None:
         """It is answered; leaving twice does nothing."""
@@ -54,6 +58,10 @@ class Place:
             self._admission.requests -= 1
             self._admission.body_bytes -= self._bytes
             self._admission = None
+
+
+def _incomplete(detail: str) -> ProblemError:
+    return ProblemError("malformed-json", detail, errors=(FieldError(code="incomplete", detail=detail, pointer="#"),))
 
 
 class Admission:

@@ -43,6 +43,10 @@ class Place(Protocol):
         """Its body took longer; raises."""
         ...
 
+    def cut_off(self) -> NoReturn:
+        """The client has gone before its body came whole; raises."""
+        ...
+
     def leave(self) -> None:
         """It is answered."""
         ...
@@ -92,8 +96,10 @@ class _Body:
             self.unread = self.unread and message.get("more_body", False)
             if place is not None:
                 place.read(len(message.get("body", b"")))
-        else:
+        elif self.unread:
             self.unread = False
+            if place is not None:
+                place.cut_off()
         return message
 
     async def _in_time(self, place: Place) -> Message:
