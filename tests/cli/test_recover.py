@@ -125,6 +125,36 @@ async def test_a_log_that_parted_is_refused_by_name_and_set_aside_on_demand(shel
     assert (loss.from_position, loss.to_position, outcome["epoch"]) == (1, 3, 10)
 
 
+@pytest.mark.parametrize(
+    ("given", "kept", "lost"),
+    [
+        pytest.param(["4-1", "4-2", "4-3", "4-4"], 0, (3, 4), id="the archive has the first two"),
+        pytest.param(["4-1", "4-2"], 0, (0, 0), id="the archive has all"),
+        pytest.param(["4-1", "4-2", "9-3", "9-4"], 0, (3, 4), id="a later epoch went on"),
+        pytest.param(["3-1", "3-2"], 0, (1, 2), id="an older epoch than any that is archived"),
+        pytest.param(["4-1", "4-2", "4-3", "4-4"], 1, (3, 4), id="the first entry is left"),
+        pytest.param(["4-1", "9-2", "9-3", "9-4"], 2, (2, 4), id="an entry is left that the archive has otherwise"),
+        pytest.param(["4-1", "4-2", "4-3", "4-4", "4-5"], -1, (3, 5), id="trimmed beyond the archive"),
+    ],
+)
+async def test_of_a_log_whose_entries_were_deleted_what_the_archive_lacks_is_lost(
+    shell: Shell, given: list[str], kept: int, lost: tuple[int, int]
+) -> None:
+    """`kept`: so many of the first entries are left; -1: the last one."""
+    await shell.streams.lock.acquire("somebody", LEASE_MS)
+    entries = [ArchivedEntry(entry_id, b"x", "80-0") for entry_id in given]
+    await shell.streams.log.restore("somebody", "0-0", entries)
+    gone = given[kept:] if kept >= 0 else given[:kept]
+    await shell.streams.commands.call("XDEL", Keys(0).events, *gone)
+
+    code, outcome = await shell.told("--yes", "--discard-log")
+
+    assert (code, outcome["setAside"]) == (ExitCode.OK, f"task:{{p0}}:events:aside:{given[-1]}")
+    assert await shell.log() == ["4-2"]
+    (loss,) = (await shell.epochs.lease(0)).losses
+    assert (loss.from_position, loss.to_position) == lost
+
+
 async def test_a_leader_that_lives_is_left_alone(shell: Shell) -> None:
     await shell.streams.lock.acquire("the leader", 60_000)
 

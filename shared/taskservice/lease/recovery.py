@@ -18,7 +18,7 @@ from taskservice.lease.epochs import ArchiveHead, EpochStore
 from taskservice.lease.heads import Go, HeadComparison, RestoreTail
 from taskservice.lease.outcomes import RECOVER_DIVERGED, LogDiverged, LogEmpty, Loss
 from taskservice.streams.answers import EMPTY_ID, Acquired, AsideTaken, Gap, NoLock, Restored, SetAside
-from taskservice.streams.batches import ArchivedEntry, epoch_of, position_of
+from taskservice.streams.batches import ArchivedEntry, epoch_of, id_order, position_of
 from taskservice.streams.ports import Streams
 from taskservice.telemetry.crash_points import crash_point
 
@@ -201,24 +201,47 @@ class Recovery:
                 "deliveries, reports and commands that were not decided up to there"
             )
             return Loss(from_position=0, to_position=0, what=what)
-        parted_at = await self._parting()
+        end = position_of(finding.log_last_id)
+        parted_at = await self._parting(finding.log_last_id, archived)
+        if parted_at > end:
+            what = (
+                f"a log that the archive has whole, discarded by hand and kept as {finding.log_last_id}: deliveries, "
+                "reports and commands that were not decided up to there"
+            )
+            return Loss(from_position=0, to_position=0, what=what)
         what = (
             f"a log that parted from its archive at position {parted_at}, discarded by hand and kept as "
             f"{finding.log_last_id}; it begins again after {archived.last_id}"
         )
-        end = position_of(finding.log_last_id)
-        return Loss(from_position=min(parted_at, end), to_position=end, what=what)
+        return Loss(from_position=parted_at, to_position=end, what=what)
 
-    async def _parting(self) -> int:
-        """The first position at which the log has another entry than the archive; what is trimmed was the same."""
+    async def _parting(self, log_last_id: str, archived: ArchiveHead) -> int:
+        """The first position at which the log has, or had, what the archive does not have.
+
+        What was trimmed or deleted can't be compared. It was the same up to the archive's last entry that is not newer
+        than the log's own last: the number of an epoch is given once, and who takes it has the whole archive before it.
+        """
+        gone_from = await self._last_not_newer(log_last_id, archived) + 1
         after = EMPTY_ID
         while page := await self._streams.log.read(after, PAGE):
-            archived = await self._archived_ids(page[0].position, page[-1].position)
+            known = await self._archived_ids(page[0].position, page[-1].position)
             for entry in page:
-                if archived.get(entry.position) != entry.id:
-                    return entry.position
+                if known.get(entry.position) != entry.id:
+                    return min(entry.position, gone_from)
             after = page[-1].id
-        return position_of(after) + 1
+        return gone_from
+
+    async def _last_not_newer(self, last_id: str, archived: ArchiveHead) -> int:
+        """Position of the archive's last entry whose id is not above that one; 0 = there is none."""
+        found, beyond = 0, archived.position + 1
+        while beyond - found > 1:
+            middle = (found + beyond) // 2
+            rows = await self._epochs.archived_entries(self._partition, middle - 1)
+            if rows and id_order(rows[0].id) <= id_order(last_id):
+                found = middle
+            else:
+                beyond = middle
+        return found
 
     async def _archived_ids(self, first: int, last: int) -> dict[int, str]:
         """Position → id of what the archive has of these positions."""
