@@ -50,3 +50,27 @@ async def test_small_entries_are_held_up_to_a_number_of_entries() -> None:
         await wait_until(lambda: ahead.full, "as much as may be is read")
         assert AHEAD <= ahead.waiting <= AHEAD + LINES_PAGE
         assert ahead.waiting_bytes == 10 * ahead.waiting
+
+
+async def test_what_comes_right_after_a_page_is_read_in_company() -> None:
+    streams = MemoryStreams(MemoryServer(SystemClock()), Keys(0))
+    reads = 0
+
+    async def counted(after: str, count: int, block_ms: int) -> list[LogLinesEntry]:
+        nonlocal reads
+        page = await streams.log_lines.read(after, count, block_ms)
+        reads += bool(page)
+        return page
+
+    ahead = Ahead("logs", counted, lambda one: len(one.lines), lambda: None, "0-0", company_s=1.0)
+    task = asyncio.ensure_future(ahead.run())
+    await streams.log_lines.add([b"first"])
+    await wait_until(lambda: ahead.waiting == 1, "the first is read at once")
+    for _ in range(5):
+        await streams.log_lines.add([b"one more"])
+        await asyncio.sleep(0)
+    await wait_until(lambda: ahead.waiting == 6, "all are read")
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+    assert reads == 2

@@ -1,5 +1,7 @@
 """Following the log: what follows, what is in the archive, and what shows that the state is not the log's."""
 
+import asyncio
+
 import msgspec
 import pytest
 from tests.lease.seats import FakeEpochs
@@ -128,3 +130,29 @@ async def test_a_log_that_ends_below_the_state_has_no_way_there() -> None:
     await desk.follower.follow()
     assert isinstance(await desk.follower.reach("2-4"), Parted)
     assert isinstance(await desk.follower.reach("2-9"), Parted)
+
+
+async def test_appends_that_come_right_after_a_read_are_folded_in_company() -> None:
+    desk = Desk(begin=len(LOG))
+    follower = Follower(desk.state, desk.streams.log, desk.epochs, company_s=1.0)
+    desk.add(*LOG[0])
+    assert await follower.follow(1_000) == Followed(1)
+
+    following = asyncio.ensure_future(follower.follow(60_000))
+    for entry in LOG[1:3]:
+        desk.add(*entry)
+        await asyncio.sleep(0)
+
+    assert await following == Followed(2)
+
+
+async def test_who_must_reach_an_entry_waits_for_no_company() -> None:
+    desk = Desk(begin=len(LOG))
+    follower = Follower(desk.state, desk.streams.log, desk.epochs, company_s=3_600.0)
+    desk.add(*LOG[0])
+    assert await follower.follow(1_000) == Followed(1)
+    for entry in LOG[1:]:
+        desk.add(*entry)
+
+    assert await follower.reach(LOG[-1][0]) == Followed(0)
+    assert desk.state.head_id == LOG[-1][0]
