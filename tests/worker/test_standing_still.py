@@ -1,6 +1,9 @@
 """A handler that blocks the event loop is named as what it is, and Redis is not blamed for it."""
 
 import asyncio
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Awaitable, Callable
 
@@ -72,3 +75,34 @@ async def test_without_a_handler_the_host_is_blamed() -> None:
 
     assert len(told) == 1
     assert told[0]["event"].endswith("no handler ran on it: the host was held up")
+
+
+STOPPED = """
+import asyncio
+from structlog.testing import capture_logs
+from taskservice.worker.standing_still import LoopWatch
+
+async def main():
+    with capture_logs() as told, LoopWatch() as watch:
+        watch.listen(lambda: ["waits.only"])
+        await asyncio.sleep(0.5)
+        print("runs", flush=True)
+        while not told:
+            await asyncio.sleep(0.05)
+    print(told[0], flush=True)
+
+asyncio.run(main())
+"""
+
+
+def test_a_handler_that_only_waits_is_not_blamed_for_a_process_that_was_stopped() -> None:
+    with subprocess.Popen([sys.executable, "-c", STOPPED], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "runs\n"
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(2 * BLOCKED_S)  # this is the fault
+        process.send_signal(signal.SIGCONT)
+        told, _ = process.communicate(timeout=60)
+
+    assert "no other thread of this process ran" in told
+    assert "waits.only" not in told
