@@ -13,6 +13,7 @@ from tests.faults.harness.modes import Blackhole, Pass
 from tests.faults.harness.ordeal import SEED, ordeal
 from tests.faults.harness.proxy import Proxy
 from tests.faults.harness.servers import RedisProcess
+from tests.faults.harness.unread import UnreadCommands, inbox_end
 
 from taskservice.domain import events as e
 from taskservice.lease.outcomes import RECOVER_DIVERGED
@@ -139,6 +140,42 @@ def test_a_failover_that_loses_acknowledged_events_is_repaired_or_declared(
     began = next(record.position for record in evidence.log if record.epoch > epochs[0])
     assert [record.id for record in evidence.log if record.epoch == epochs[0] and record.position > began] == []
     assert [record for record in evidence.log if isinstance(record.event, e.LogLossDetected)]
+
+
+@pytest.mark.fault("F17", invariants=ALL)
+def test_commands_that_a_failover_loses_before_anybody_reads_them_are_declared(
+    cluster: Cluster, pair: Pair, seed: str
+) -> None:
+    """All tickers sleep through it: the log is whole, and what was acknowledged and is gone is known to the api alone."""
+    with UnreadCommands(cluster) as unread:
+
+        def nemesis(cluster: Cluster) -> None:
+            if not pair.replica.is_running:
+                pair.replica.start()
+            pair.join()
+            wait_for_progress(pair.master)
+            for name in cluster.names("ticker"):
+                cluster.freeze(name)
+            read = inbox_end(pair.master)
+            wait_until_blocking(
+                lambda: inbox_end(pair.replica) >= read, "the replica has what was read", timeout_s=PATIENCE_S
+            )
+            pair.replication.set(Blackhole())
+            with cluster.records.faults.during("log_lost"):
+                unread.ask(pair.master)
+                assert head(pair.replica) == head(pair.master)
+                assert inbox_end(pair.replica) < inbox_end(pair.master)
+                pair.master.kill()
+                pair.promote()
+            for name in cluster.names("ticker"):
+                cluster.thaw(name)
+            unread.wait_until_told()
+            wait_for_progress(pair.master)
+
+        evidence = ordeal(cluster, nemesis, seed)
+
+        unread.check(evidence)
+        assert [record for record in evidence.log if isinstance(record.event, e.LogLossDetected)]
 
 
 @pytest.mark.fault("F18", invariants=ALL)

@@ -15,6 +15,7 @@ from tests.faults.harness.cluster import Cluster
 from tests.faults.harness.ordeal import SEED, ordeal
 from tests.faults.harness.quiescence import rows
 from tests.faults.harness.servers import RedisProcess
+from tests.faults.harness.unread import UnreadCommands
 
 from taskservice.cli.exit_codes import ExitCode
 from taskservice.domain import events as e
@@ -175,6 +176,36 @@ def test_one_append_and_a_few_are_torn_off(
             wait_for_progress(redis_process)
 
     ordeal(cluster, nemesis, seed)
+
+
+@pytest.mark.fault("F14", invariants=ALL)
+def test_commands_at_a_torn_end_that_nobody_has_read_are_declared(
+    cluster: Cluster, redis_process: RedisProcess, seed: str
+) -> None:
+    """All tickers sleep through it: the log is whole, and what was acknowledged and is gone is known to the api alone."""
+    with UnreadCommands(cluster) as unread:
+
+        def nemesis(cluster: Cluster) -> None:
+            wait_for_progress(redis_process)
+            for name in cluster.names("ticker"):
+                cluster.freeze(name)
+            read = redis_process.aof_tail.stat().st_size
+            log_end = head_id(redis_process)
+            with cluster.records.faults.during("log_lost"):
+                unread.ask(redis_process)
+                redis_process.kill()
+                redis_process.truncate_aof(redis_process.aof_tail.stat().st_size - read)
+                redis_process.start()
+                assert head_id(redis_process) == log_end
+            for name in cluster.names("ticker"):
+                cluster.thaw(name)
+            unread.wait_until_told()
+            wait_for_progress(redis_process)
+
+        evidence = ordeal(cluster, nemesis, seed)
+
+        unread.check(evidence)
+        assert [record for record in evidence.log if isinstance(record.event, e.LogLossDetected)]
 
 
 # --- an older disk -----------------------------------------------------------------------------------------------

@@ -45,6 +45,7 @@ def test_each_lost_command_is_rejected_and_the_loss_is_told_once_a_term() -> Non
             TENANT,
         )
         assert (event.actor, event.source, event.at) == (ACTOR, "10.0.0.9", T0 - 50)
+        assert event.cause == "inbox loss"  # its own entry is gone, and the testimony's has another time
     assert fold(world.log).position == world.state.position
 
 

@@ -85,10 +85,7 @@ def declare_lost_commands(context: Context, command: DeclareLostCommands) -> Non
                 command_id=one.id,
                 command_type=one.type,
                 source=one.source,
-                ts=context.ts,
-                at=min(one.at, context.ts),
-                tenant_id=one.tenant_id,
-                cause=context.cause,
+                **context.stamp_clock(one.tenant_id, min(one.at, context.ts), "inbox loss"),
             )
         )
     emit(e.CommandAccepted(**context.stamp(command.tenant_id), **context.asked(), **context.outcome()))
