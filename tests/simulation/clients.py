@@ -1,6 +1,7 @@
 """What people ask of the service: everything that there is a command for, at any moment, also when it makes no sense."""
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -16,6 +17,8 @@ from taskservice.domain.tenants import DEPLOYMENT
 
 ACTOR = e.Actor(type="api_key", id="key-1")
 MOST_DEFINITIONS = 9
+READS_NOW = 0.7
+"""Share of the retries that go by a row that was read just now."""
 
 
 @dataclass
@@ -30,6 +33,8 @@ class Clients:
     _number: int = 0
     _tenant_of: dict[str, str] = field(default_factory=dict)
     _backfills: list[tuple[str, str]] = field(default_factory=list)
+    _rows: list[tuple[Instance, e.InstanceSnapshot, int]] = field(default_factory=list)
+    """Ended instances as an api read them once, and the position that it read up to."""
 
     def ask_something(self) -> None:
         """One command of any kind."""
@@ -121,16 +126,23 @@ class Clients:
             self._send(c.CancelInstance, instance.tenant_id, instance_id=instance.id, known_status=instance.status)
 
     def _retry(self) -> None:
-        instance = self._any_of(self.fabric.read_model.ended)
+        """By the row that was read now, or by one that was read long ago: another click may have been faster."""
+        model = self.fabric.read_model
+        instance = self._any_of(model.ended)
         if instance is not None:
-            self._send(
-                c.RetryInstance,
-                instance.tenant_id,
-                instance_id=instance.id,
-                snapshot=snapshot_of(instance),
-                known_status=instance.status,
-                known_position=self.fabric.read_model.position,
-            )
+            self._rows.append((copy(instance), snapshot_of(instance), model.position))
+        if not self._rows:
+            return
+        read_now = instance is not None and self.chance.random() < READS_NOW
+        row, snapshot, position = self._rows[-1] if read_now else self.chance.choice(self._rows)
+        self._send(
+            c.RetryInstance,
+            row.tenant_id,
+            instance_id=row.id,
+            snapshot=snapshot,
+            known_status=row.status,
+            known_position=position,
+        )
 
     def _backfill(self) -> None:
         """Instants of the past, under the versions that the read model still knows."""

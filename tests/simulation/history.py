@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
+from tests.domain.core.recount import assert_counted
 from tests.simulation.clients import Clients
 from tests.simulation.drawing import BEGINNINGS, QUEUES, draw_settings
 from tests.simulation.fabric import Fabric
@@ -15,8 +16,10 @@ from taskservice.domain.events import DecisionSettings
 
 LASTS_MS = 100 * SECOND
 SURVEY_MS = SECOND
-LOSES_DELIVERIES = 0.03
+LOSES_DELIVERIES = 0.05
 """Share of takeovers after which no dispatch entry is left."""
+RECOVERS_IN_PEACE = 0.5
+"""Of these, the share whose leader is not disturbed while it recovers."""
 QUIESCE_MS = 400 * SECOND
 
 
@@ -38,6 +41,8 @@ class History:
     trace: Callable[[str], None] | None = None
     crashes: int = 0
     absences: list[Absence] = field(default_factory=list)
+    memory_short: bool = False
+    """Of Redis, whoever leads."""
     quiet: bool = False
     """It was played to its end, and everything had the time to end."""
 
@@ -94,6 +99,7 @@ class History:
             (self._close_memory, 0.7),
             (self._hire, 2),
             (self._kill_worker, 2),
+            (self._kill_all_workers, 0.4),
             (self._freeze_worker, 2),
             (self._shut_down_worker, 1.5),
         )
@@ -116,6 +122,10 @@ class History:
         elif how == "arrived":
             ticker.send_all()
         self._leaderless(self.chance.choice((0, 0, 5, 2_000, 6_000, 12_000, 25_000)))
+
+    def _crash_unless_peace(self) -> None:
+        if self.time.now < self.begins + LASTS_MS:
+            self._crash()
 
     def _pause_leader(self) -> None:
         """It is frozen while it believes to lead: another leads, and what it still sends is refused."""
@@ -145,11 +155,18 @@ class History:
         self.led_since = self.time.now
         self.declared.clear()
         self.ticker = Ticker(self.time, self.fabric, self.chance, skew, self.workforce.windows)
-        lost = bool(self.fabric.log) and self.chance.random() < LOSES_DELIVERIES
+        self.ticker.memory_closed = self.memory_short
+        if self.memory_short:
+            self.absences.append(Absence(self.time.now, of=self.ticker))
+        begun = self.fabric.read_model.recovering  # whoever leads does all of it again
+        lost = begun or (bool(self.fabric.log) and self.chance.random() < LOSES_DELIVERIES)
         if lost:
             self._say("all deliveries are lost")
             self.fabric.entries.clear()
+            if self.chance.random() > RECOVERS_IN_PEACE:
+                self.time.after(self.chance.choice((1, 2, 5, 40)), self._crash_unless_peace)
         self.ticker.begin(self.settings, recovering=lost)
+        assert_counted(self.ticker.state)
 
     def _read_late(self) -> None:
         ticker = self.ticker
@@ -160,7 +177,8 @@ class History:
     def _close_memory(self) -> None:
         ticker = self.ticker
         if ticker is not None:
-            ticker.memory_closed = True
+            self.memory_short = ticker.memory_closed = True
+            ticker.look_at_workers()
             self._disturb(ticker, self.chance.choice((1_500, 8_000)))
 
     def _disturb(self, ticker: Ticker, for_ms: int) -> None:
@@ -169,12 +187,17 @@ class History:
         self.time.after(for_ms, lambda: self._recover(ticker))
 
     def _recover(self, ticker: Ticker) -> None:
-        ticker.read_late_ms = 0
-        ticker.memory_closed = False
-        for absence in self.absences:
-            if absence.of is ticker and absence.ended is None:
-                absence.ended = self.time.now
-        ticker.wake()
+        self.memory_short = False
+        for one in {id(ticker): ticker, id(self.ticker): self.ticker}.values():
+            if one is None:
+                continue
+            one.read_late_ms = 0
+            one.memory_closed = False
+            one.look_at_workers()
+            for absence in self.absences:
+                if absence.of is one and absence.ended is None:
+                    absence.ended = self.time.now
+            one.wake()
 
     def _hire(self) -> None:
         queues = frozenset(QUEUES) if self.chance.random() < 0.6 else frozenset({self.chance.choice(QUEUES)})
@@ -182,6 +205,12 @@ class History:
 
     def _kill_worker(self) -> None:
         self._with_any_worker(self.workforce.kill)
+
+    def _kill_all_workers(self) -> None:
+        """At once: a rack is gone. Others come later."""
+        self._say("every worker is killed")
+        for worker in list(self.workforce.workers.values()):
+            self.workforce.kill(worker)
 
     def _shut_down_worker(self) -> None:
         self._with_any_worker(self.workforce.shut_down)
@@ -234,7 +263,10 @@ class History:
             self.time.run_until(self.time.now + SECOND)
             if not self.fabric.read_model.instances:
                 self.quiet = True
-                return
+                break
+        assert_counted(self.fabric.read_model)
+        if self.quiet:
+            return
         self.quiet = self._grows_soundly()
 
     def _grows_soundly(self) -> bool:

@@ -98,7 +98,7 @@ class Ticker:
     def look_at_workers(self) -> None:
         """Measure anew what the live workers can take."""
         self._known_suffixes = frozenset(self.fabric.streams)
-        self.arbiter.renew_windows(self.windows())
+        self.arbiter.renew_windows(() if self.memory_closed else self.windows())
 
     def die(self) -> None:
         """Stop at once: what was decided and not appended is gone."""
@@ -123,8 +123,8 @@ class Ticker:
             unread = self.fabric.inbox[self._next].at if self._next < len(self.fabric.inbox) else seen_until + 1
             read_until = min(seen_until, unread - 1)
             more = self.arbiter.run_timers(now, read_until, self._piece, fires=not self.memory_closed) or more
-            if not self.memory_closed:
-                more = self.arbiter.dispatch(now, self._piece) or more
+            decide_rest = self.arbiter.cancel_deleted if self.memory_closed else self.arbiter.dispatch
+            more = decide_rest(now, self._piece) or more
         self._send(now)
         self._sleep(more=more)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.domain.core.recount import assert_counted, assert_followed
 from tests.domain.core.test_properties import ACTIONS, IDS, POLICIES, Action
 from tests.domain.core.world import ACTOR, SECOND, T0, TENANT, World, fold, spec
 
@@ -15,6 +16,7 @@ from taskservice.domain import events as e
 from taskservice.domain import reports as r
 from taskservice.domain.agenda import Agenda
 from taskservice.domain.overlap import held_up_by
+from taskservice.domain.tenants import DEPLOYMENT, TenantSettings
 
 ROUNDS = 10
 
@@ -110,6 +112,28 @@ def _started(world: World, n: int) -> None:
         world.report(r.Started(entry.position, world.now))
 
 
+def _limits(world: World, n: int) -> None:
+    """What the tenant may have changes: lines are set aside, and come back."""
+    limits = TenantSettings(
+        max_concurrency=(None, 1, 3)[n % 3],
+        queue_limits={} if n % 4 else {"default": 1 + n % 2},
+        starts_per_second=(None, None, 1, 5)[n // 3 % 4],
+    )
+    world.submit(c.ChangeTenantSettings(id=f"limits-{world.sequence}", tenant_id=TENANT, actor=ACTOR, settings=limits))
+
+
+def _lose_deliveries(world: World, n: int) -> None:
+    """Part of Redis is gone: the streams are made anew, and whoever leads decides what was open. It may die over it."""
+    for _ in range(1 + n % 2):
+        world.entries.clear()
+        world.take_over(recovering=True)
+        world.arbiter.recover(world.now, 1 + n % 5)
+        world._append()
+    while world.arbiter.recover(world.now, 200):
+        world._append()
+    world._append()
+
+
 def _delete(world: World, n: int) -> None:
     if n % 4 == 0:
         _ask(world, c.DeleteDefinition, IDS[n % 3], cancel_running=n % 8 == 0)
@@ -145,6 +169,8 @@ MORE: tuple[Action, ...] = (
     Action("behind", _behind),
     Action("delete it", _delete),
     Action("backfill", _backfill),
+    Action("limits", _limits),
+    Action("lose deliveries", _lose_deliveries),
     Action("long", lambda w, n: w.advance(1_000 + 300 * n, step=1_000)),
 )
 KEPT = tuple(action for action in ACTIONS if action.name not in {"edit", "delete"})
@@ -227,8 +253,9 @@ def test_the_state_is_the_fold_and_no_instant_is_decided_twice(
 
 
 def come_back(world: World) -> None:
-    """The scheduler runs, and workers take and end what there is."""
+    """The scheduler runs, no limit is the tenant's own, and workers take and end what there is."""
     _ask(world, c.StartScheduler)
+    _ask(world, c.ChangeTenantSettings, settings=DEPLOYMENT)
     world.slots = 50
     world.renew_windows()
     world.tick()
@@ -248,9 +275,8 @@ def scheduled(world: World, definition_id: str) -> list[Any]:
 def assert_in_step(world: World) -> None:
     """Counters and timers that are kept step by step are what the state amounts to."""
     state, agenda = world.state, world.arbiter.agenda
-    for window in agenda.windows.all():
-        assert window.used == sum(state.in_flight.get(suffix, 0) for suffix in window.suffixes)
-    assert sum(state.in_flight.values()) == len(state.dispatched)
+    assert_counted(state)
+    assert_followed(state, agenda)
     assert {int(entry.entry_id.rpartition("-")[2]) for entry in world.entries.values()} >= set(state.dispatched)
     anew = Agenda(state)
     assert agenda.fires._next == anew.fires._next
@@ -260,8 +286,3 @@ def assert_in_step(world: World) -> None:
     held_up |= {i for heap in agenda._backfills.values() for _, i in heap}
     assert waiting - held_up <= set(agenda.waiting._waiting) | {one for _, one in agenda.delayed}
     assert set(agenda.waiting._waiting) <= waiting
-    for definition in state.definitions.values():
-        open_ones = [i for i in state.instances.values() if i.definition_id == definition.id]
-        assert set(definition.open_ids) == {i.id for i in open_ones}
-        assert definition.active == sum(1 for i in open_ones if i.entry_position)
-        assert definition.waiting_fires == sum(1 for i in open_ones if i.origin == "SCHEDULE" and i.attempt == 0)
