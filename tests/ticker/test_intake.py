@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import msgspec
 import pytest
 from tests.ticker.house import ACTOR, TENANT
 
@@ -136,6 +137,19 @@ def test_a_command_that_cannot_be_read_is_named_as_far_as_it_can_be(data: bytes,
     found, _ = decode_entry(InboxEntry("5-0", data, None, ""))
     assert isinstance(found, Unreadable)
     assert found.command_id == command_id
+
+
+def test_a_result_that_is_no_utf_8_does_not_get_into_the_log() -> None:
+    """No worker of ours sends one; in the log it could never be taken back."""
+    good = r.encode_report(r.Succeeded(1, NOW, NOW, msgspec.Raw('"schön"'.encode())))
+    bad = r.encode_report(r.Succeeded(2, NOW, NOW, msgspec.Raw(b'"\xff"')))
+
+    item, why = decode_entry(InboxEntry("5-0", None, b"[" + good + b"," + bad + b"]", "w"))
+
+    assert isinstance(item, InboxItem)
+    assert [report.position for report in item.reports] == [1]
+    assert len(why) == 1
+    assert "utf-8" in why[0]
 
 
 def test_a_pack_that_is_no_array_is_unreadable() -> None:

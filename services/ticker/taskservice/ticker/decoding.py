@@ -44,9 +44,18 @@ def decode_entry(entry: InboxEntry) -> tuple[Decoded, tuple[str, ...]]:
             return _unreadable_command(entry.id, at, entry.command, str(error)), ()
     data = entry.reports or b"[]"
     try:
-        return InboxItem(entry_id=entry.id, at=at, reports=decode_reports(data), worker=entry.worker), ()
-    except msgspec.DecodeError as error:
+        return InboxItem(entry_id=entry.id, at=at, reports=_reports(data), worker=entry.worker), ()
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         return _readable_reports(entry, at, data, str(error))
+
+
+def _reports(data: bytes) -> tuple[AnyReport, ...]:
+    """The reports of a pack. A result is taken as it is, so its UTF-8 is looked at here: as an event it would be read
+    by everybody, and a projector that can't spell it as SQL stands still for good.
+    """
+    if not data.isascii():
+        data.decode()
+    return decode_reports(data)
 
 
 def _unreadable_command(entry_id: str, at: int, command: bytes, error: str) -> Unreadable:
@@ -74,7 +83,7 @@ def _readable_reports(entry: InboxEntry, at: int, data: bytes, error: str) -> tu
     bad: list[str] = []
     for raw in pack:
         try:
-            good += decode_reports(b"[" + bytes(raw) + b"]")
-        except msgspec.DecodeError as one:
+            good += _reports(b"[" + bytes(raw) + b"]")
+        except (msgspec.DecodeError, UnicodeDecodeError) as one:
             bad.append(str(one))
     return InboxItem(entry_id=entry.id, at=at, reports=tuple(good), worker=entry.worker), tuple(bad)
