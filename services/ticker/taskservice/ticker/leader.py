@@ -21,7 +21,7 @@ from taskservice.streams.errors import NotSent, OutcomeUnknown
 from taskservice.ticker.appender import MAX_IN_FLIGHT, Appender, Confirmed
 from taskservice.ticker.clockwork import Clockwork
 from taskservice.ticker.decoding import Unreadable
-from taskservice.ticker.leadership import Leadership
+from taskservice.ticker.leadership import NOT_COMPARED, Leadership
 from taskservice.ticker.rounds import Rounds
 from taskservice.ticker.tally import TurnFacts, facts_of
 
@@ -167,6 +167,7 @@ class Leader:
         while parts.alarm_changes:
             found = parts.alarm_changes.popleft()
             parts.arbiter.tell_alarm(found.change, found.now)
+        parts.arbiter.doubt_clock(in_doubt=parts.clock_trouble not in {None, NOT_COMPARED})
         more = self._decide_inbox(now)
         if self._caught_up or self._is_caught_up():  # under load there may always be more in the inbox
             more = self._decide_rest(now) or more

@@ -89,6 +89,7 @@ class Arbiter:
         The entry proves that its time has come: a clock that is behind decides nothing before it was asked.
         """
         self._context.now = max(now, item.at)
+        self._context.read_at = now
         if item.command is not None:
             return self._handle_command(item, item.command, items_done, max_items)
         return self._handle_reports(item, items_done, max_items)
@@ -156,6 +157,10 @@ class Arbiter:
         self._context.now = now
         unreadable.reject(self._context, command)
         self.draft.cursor = command.entry_id
+
+    def doubt_clock(self, *, in_doubt: bool) -> None:
+        """While the clocks disagree no item settles what is due by them: it waits, as for `run_timers`."""
+        self._context.clock_in_doubt = in_doubt
 
     def take_batches(self) -> list[Batch]:
         """What was decided since the last call, in order."""

@@ -41,7 +41,7 @@ class ClockDecisions:
 
     def settle(self, instance: Instance) -> None:
         """Decide the clocks of one instance that ran out before the item, unless a fire before it has ended it."""
-        while self._has_clocks(instance) and self._run_out(instance, self._context.at):
+        while self._context.settles and self._has_clocks(instance) and self._run_out(instance, self._context.at):
             continue
 
     def settle_all(self, definition: Definition, until: int) -> None:

@@ -35,6 +35,10 @@ class Outcome(TypedDict):
     source: str
 
 
+AHEAD_MS = 2_000
+"""An item that bears a time further ahead than this was stamped by a clock that was set."""
+
+
 class Context:
     """Set anew for each item; `deferred_until` collects instants that wait for proof of how far the inbox was read."""
 
@@ -44,8 +48,12 @@ class Context:
         self.draft = draft
         self.now = 0
         self.at = 0
+        self.read_at = 0
+        """The leader's time when it took up the item."""
         self.cause = ""
         self.command: AnyCommand | None = None
+        self.clock_in_doubt = False
+        """Nothing may be decided by the clocks now."""
         self.restart_horizon = (0, 0)
         self.deferred_until: set[int] = set()
         self.losses_told: list[str] = []
@@ -56,6 +64,11 @@ class Context:
         self.cause = cause
         self.at = at
         self.command = command
+
+    @property
+    def settles(self) -> bool:
+        """Whether what was due before the item is decided before it: if its time is one to go by."""
+        return not self.clock_in_doubt and self.at - self.read_at <= AHEAD_MS
 
     @property
     def ts(self) -> int:

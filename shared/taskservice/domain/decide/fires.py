@@ -62,12 +62,15 @@ class FireDecisions:
 
         `cut_gap`: the item changes what governs them, so misfired ones are settled too; otherwise they wait for the
         end of their gap. False = so many are due that the item must wait: call again in the next turn.
+
+        By a clock that is in doubt nothing is settled but what the item cuts off: that has no later.
         """
         context = self._context
-        waits = not cut_gap and context.state.scheduler.stopped_at is not None
+        waits = not cut_gap and (context.state.scheduler.stopped_at is not None or not context.settles)
         if not waits and self._settle(definition, INSTANTS_A_PIECE, until=context.at, cut_gap=cut_gap) is None:
             return False
-        self._clocks.settle_all(definition, context.at)
+        if context.settles:
+            self._clocks.settle_all(definition, context.at)
         return True
 
     def settle_until(self, definition: Definition, until: int) -> None:
