@@ -6,13 +6,14 @@ and not how long the log is.
 """
 
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Final
 
 import msgspec
 
 from taskservice.storage.checkpoints import read_checkpoint
 from taskservice.storage.database import Connection, Database
-from taskservice.storage.loader import snapshot
 from taskservice.storage.verify import Difference, Report
 from taskservice.storage.verify.chain import BrokenChain, EventChain, LogChain
 from taskservice.storage.verify.compare import Sampled, compare_row, compare_whole, key_of
@@ -27,10 +28,15 @@ from taskservice.storage.verify.tables import (
     STATS,
     VERSIONS,
     Reader,
-    Table,
 )
 
 WHOLE_EVERY: Final = 25
+TOTALS: Final = (
+    *((table, ("position",)) for table in (INSTANCES, COMMANDS, DEFINITIONS, VERSIONS)),
+    (STATS, tuple(COUNTS)),
+    (LOGS, ()),
+)
+"""What is summed of all rows of a table."""
 
 
 class Sample(msgspec.Struct, frozen=True, gc=False):
@@ -54,7 +60,7 @@ class PrefixSampler:
     the checkpoint, or behind, shows although no event names it. Each `WHOLE_EVERY`th look compares definitions, versions
     and hourly counts whole.
 
-    :param database: a look has a connection of its own.
+    :param database: of its pool one connection at a time.
     """
 
     def __init__(self, database: Database, partition: int = 0) -> None:
@@ -81,7 +87,7 @@ class PrefixSampler:
         begun_s = time.perf_counter()
         self._found.clear()
         rows_before = self._report.rows
-        async with snapshot(self._database) as connection:
+        async with self._snapshot() as connection:
             position = (await read_checkpoint(connection, self._partition)).position
             try:
                 await self._fold(connection)
@@ -91,6 +97,15 @@ class PrefixSampler:
                 await self._compare(Reader(connection, self._columns))
         took_ms = (time.perf_counter() - begun_s) * 1_000
         return Sample(position, self._report.rows - rows_before, took_ms, tuple(self._found))
+
+    @asynccontextmanager
+    async def _snapshot(self) -> AsyncIterator[Connection]:
+        """All reads see the same moment; a connection for each look would cost more than the look."""
+        async with self._database.acquire() as connection:
+            await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")  # of the next one alone
+            await connection.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
+            yield connection
+            await connection.execute("ROLLBACK")
 
     async def _fold(self, connection: Connection) -> None:
         async for entries in self._events.segments(connection):
@@ -115,33 +130,43 @@ class PrefixSampler:
             await Sampled(reader, report, table).compare(expected)
             positions = self._positions[table.name]
             positions.update((row_id, int(row["position"] or 0)) for row_id, row in expected.items())
-            self._compare_sums(table, (len(positions), sum(positions.values())), await reader.sums(table, ["position"]))
         await self._compare_versions(reader)
-        counts = replay.counts.values()
-        totals = (sum(int(row[name] or 0) for row in counts) for name in COUNTS)
-        self._compare_sums(STATS, (len(counts), *totals), await reader.sums(STATS, COUNTS))
         await Sampled(reader, report, LOGS).compare(self._new_lines)
         self._lines_made.update(self._new_lines)
-        self._compare_sums(LOGS, (len(self._lines_made),), (await reader.count(LOGS),))
-        if await reader.count(CHECKPOINTS):  # no row before a projector has worked
-            await compare_whole(reader, report, CHECKPOINTS, self._expected_checkpoint())
+        await self._compare_totals(reader)
         if self._looks % WHOLE_EVERY == 0:
             await self._compare_whole(reader)
         self._looks += 1
         self._forget()
 
     async def _compare_versions(self, reader: Reader) -> None:
-        """All versions of the definitions that were touched, and the sums of all."""
-        versions = self._replay.versions
-        expected = {key: row for key, row in versions.items() if key[0] in self._touched_definitions}
-        rows = await reader.rows(VERSIONS, sorted(self._touched_definitions)) if self._touched_definitions else []
+        """All versions of the definitions that were touched."""
+        if not self._touched_definitions:
+            return
+        expected = {key: row for key, row in self._replay.versions.items() if key[0] in self._touched_definitions}
+        rows = await reader.rows(VERSIONS, sorted(self._touched_definitions))
         found = {key_of(VERSIONS, row): row for row in rows}
         for key in expected.keys() & found.keys():
             compare_row(self._report, VERSIONS, expected[key], found[key])
         for key in expected.keys() ^ found.keys():
             self._report.differ(VERSIONS.name, key, "*", key in expected, key in found)
-        positions = sum(int(row["position"] or 0) for row in versions.values())
-        self._compare_sums(VERSIONS, (len(versions), positions), await reader.sums(VERSIONS, ["position"]))
+
+    async def _compare_totals(self, reader: Reader) -> None:
+        """Of all rows how many there are, and their sums; and the one row of the checkpoint."""
+        replay = self._replay
+        expected: dict[str, tuple[int, ...]] = {
+            name: (len(positions), sum(positions.values())) for name, positions in self._positions.items()
+        }
+        versions, counts = replay.versions.values(), replay.counts.values()
+        expected[VERSIONS.name] = (len(versions), sum(int(row["position"] or 0) for row in versions))
+        expected[STATS.name] = (len(counts), *(sum(int(row[name] or 0) for row in counts) for name in COUNTS))
+        expected[LOGS.name] = (len(self._lines_made),)
+        (checkpoints,), *totals = await reader.totals([(CHECKPOINTS, ()), *TOTALS])
+        for (table, _), found in zip(TOTALS, totals, strict=True):
+            if found != expected[table.name]:
+                self._report.differ(table.name, "*", "rows and sums", expected[table.name], found)
+        if checkpoints:  # no row before a projector has worked
+            await compare_whole(reader, self._report, CHECKPOINTS, self._expected_checkpoint())
 
     async def _compare_whole(self, reader: Reader) -> None:
         replay, report = self._replay, self._report
@@ -180,7 +205,3 @@ class PrefixSampler:
             "log_segment_sha256": self._lines.sha256,
         }
         return {self._partition: checkpoint_columns(self._replay.state, ends)}
-
-    def _compare_sums(self, table: Table, expected: tuple[int, ...], found: tuple[int, ...]) -> None:
-        if found != expected:
-            self._report.differ(table.name, "*", "rows and sums", expected, found)
