@@ -1,8 +1,9 @@
 """Which streams share a window, and how much it holds."""
 
+from taskservice.domain import reports as r
 from taskservice.domain.dispatch import StreamInfo
 from taskservice.domain.workers import HandlerInfo, WorkerInfo
-from taskservice.ticker.windows import Throughput, group_windows
+from taskservice.ticker.windows import Throughput, ends_in, group_windows
 
 STREAMS = {
     "default:-:a": StreamInfo(queue="default", handler="a"),
@@ -80,3 +81,9 @@ def test_prefetch_is_what_was_ended_within_the_last_100_ms_between_one_and_the_q
     throughput.note("w1", 70, 1_101)
     assert throughput.prefetch(one, 1_102) == 50
     assert throughput.prefetch(one, 1_300) == 1
+
+
+def test_a_report_that_a_handler_runs_makes_no_room_for_more() -> None:
+    reports = (r.Started(1, 10), r.Succeeded(2, 10, 20), r.Started(3, 10), r.Returned(4))
+    assert ends_in(reports) == 2
+    assert ends_in(()) == 0

@@ -24,6 +24,7 @@ from taskservice.ticker.decoding import Unreadable
 from taskservice.ticker.leadership import NOT_COMPARED, Leadership
 from taskservice.ticker.rounds import Rounds
 from taskservice.ticker.tally import TurnFacts, facts_of
+from taskservice.ticker.windows import ends_in
 
 MAX_ITEMS = 2_000
 """Reports and commands a turn."""
@@ -234,7 +235,8 @@ class Leader:
             case _:
                 assert_never(outcome)
         if item.worker:
-            parts.throughput.note(item.worker, decided, parts.clock.monotonic_ms())
+            ended = ends_in(item.reports[done : done + decided])
+            parts.throughput.note(item.worker, ended, parts.clock.monotonic_ms())
         return decided
 
     def _pass_over(self, entry: Unreadable, now: int) -> None:

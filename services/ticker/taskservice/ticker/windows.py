@@ -4,11 +4,12 @@ Streams with the same live readers and the same kind of slot share one window, s
 """
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from taskservice.domain.agenda.windows import Window
 from taskservice.domain.definition.spec import Isolation
 from taskservice.domain.dispatch import StreamInfo
+from taskservice.domain.reports import AnyReport, Started
 from taskservice.domain.workers import WorkerInfo, slot_kind
 
 PREFETCH_SPAN_MS = 100
@@ -58,6 +59,11 @@ def _alike(workers: Mapping[str, WorkerInfo]) -> list[list[WorkerInfo]]:
         )
         groups.setdefault(able, []).append(worker)
     return list(groups.values())
+
+
+def ends_in(reports: Iterable[AnyReport]) -> int:
+    """How many attempts these reports end: one that says that its handler runs keeps its slot."""
+    return sum(not isinstance(report, Started) for report in reports)
 
 
 class Throughput:
