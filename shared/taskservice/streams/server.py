@@ -16,20 +16,20 @@ class RedisServer:
         self._link = link
 
     async def facts(self) -> ServerFacts:
-        """One look: four commands in one turn. Its cost on the server is about 0.1 ms, so once a second is fine."""
-        time, identity, memory, persistence = await asyncio.gather(
-            self._link.call("TIME"),
-            self._link.call("INFO", "server"),
-            self._link.call("INFO", "memory"),
-            self._link.call("INFO", "persistence"),
+        """One look: two commands in one turn. Its cost on the server is about 0.1 ms, so once a second is fine.
+
+        Redis takes several sections since 7.0: one INFO costs two thirds of three, here and there.
+        """
+        time, info = await asyncio.gather(
+            self._link.call("TIME"), self._link.call("INFO", "server", "memory", "persistence")
         )
-        server, space = info_fields(identity), info_fields(memory)
+        fields = info_fields(info)
         return ServerFacts(
             now_ms=int(time[0]) * 1000 + int(time[1]) // 1000,
-            run_id=server["run_id"],
-            used_memory=int(space["used_memory"]),
-            maxmemory=int(space["maxmemory"]),
-            findings=findings_in(server | space | info_fields(persistence)),
+            run_id=fields["run_id"],
+            used_memory=int(fields["used_memory"]),
+            maxmemory=int(fields["maxmemory"]),
+            findings=findings_in(fields),
         )
 
     async def lengths(self) -> StreamLengths:
