@@ -8,7 +8,8 @@ from typing import Protocol
 import pytest
 from tests.faults.harness.cluster import Cluster
 from tests.faults.harness.dispatched import DispatchView
-from tests.faults.harness.servers import MysqlProcess
+from tests.faults.harness.ordeal import SEED
+from tests.faults.harness.servers import MysqlProcess, RedisProcess
 
 Places = Callable[[], AbstractContextManager[str]]
 
@@ -41,6 +42,19 @@ def make_cluster(tmp_path_factory: pytest.TempPathFactory, request: pytest.Fixtu
             return stack.enter_context(Cluster(folder, redis_url, mysql_url, **arguments))  # type: ignore[arg-type]
 
         yield make
+
+
+@pytest.fixture
+def seed(request: pytest.FixtureRequest) -> str:
+    """What this test's workload asks: another thing than those before it on the same cluster."""
+    return f"{SEED}-{request.node.name}"
+
+
+@pytest.fixture(scope="module")
+def redis_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisProcess]:
+    """A Redis of the file's own, which syncs each write: to be killed, or told what no shared one may be told."""
+    with RedisProcess(tmp_path_factory.mktemp("redis")) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

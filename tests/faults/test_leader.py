@@ -8,7 +8,7 @@ from tests.faults.conftest import MakeCluster
 from tests.faults.harness.cluster import Cluster
 from tests.faults.harness.modes import Blackhole, Delay, Half, Mode, Pass, Reset
 from tests.faults.harness.moments import head, let_pass, wait_for_progress
-from tests.faults.harness.ordeal import SEED, ordeal
+from tests.faults.harness.ordeal import ordeal
 
 from taskservice.domain import events as e
 from taskservice.testing.checkers.evidence import Evidence
@@ -26,11 +26,6 @@ pytestmark = pytest.mark.timeout(300)
 @pytest.fixture(scope="module")
 def cluster(make_cluster: MakeCluster) -> Cluster:
     return make_cluster(lease_ms=LEASE_MS)
-
-
-@pytest.fixture
-def seed(request: pytest.FixtureRequest) -> str:
-    return f"{SEED}-{request.node.name}"
 
 
 def terms(evidence: Evidence) -> list[int]:

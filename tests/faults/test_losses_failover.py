@@ -10,7 +10,7 @@ import pytest
 from tests.faults.conftest import MakeCluster
 from tests.faults.harness.cluster import Cluster
 from tests.faults.harness.modes import Blackhole, Pass
-from tests.faults.harness.ordeal import SEED, ordeal
+from tests.faults.harness.ordeal import ordeal
 from tests.faults.harness.proxy import Proxy
 from tests.faults.harness.servers import RedisProcess
 from tests.faults.harness.unread import UnreadCommands, inbox_end
@@ -70,11 +70,6 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
 @pytest.fixture(scope="module")
 def cluster(make_cluster: MakeCluster, pair: Pair) -> Cluster:
     return make_cluster(redis_url=pair.front.url(pair.master.url))
-
-
-@pytest.fixture
-def seed(request: pytest.FixtureRequest) -> str:
-    return f"{SEED}-{request.node.name}"
 
 
 def head(server: RedisProcess) -> int:

@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from typing import Any, Final
 
 import httpx
@@ -12,7 +11,7 @@ import msgspec
 import pytest
 from tests.faults.conftest import MakeCluster
 from tests.faults.harness.cluster import Cluster
-from tests.faults.harness.ordeal import SEED, ordeal
+from tests.faults.harness.ordeal import ordeal
 from tests.faults.harness.quiescence import rows
 from tests.faults.harness.servers import RedisProcess
 from tests.faults.harness.unread import UnreadCommands
@@ -31,19 +30,8 @@ pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(scope="module")
-def redis_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisProcess]:
-    with RedisProcess(tmp_path_factory.mktemp("redis")) as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
 def cluster(make_cluster: MakeCluster, redis_process: RedisProcess) -> Cluster:
     return make_cluster(redis_url=redis_process.url)
-
-
-@pytest.fixture
-def seed(request: pytest.FixtureRequest) -> str:
-    return f"{SEED}-{request.node.name}"
 
 
 # --- steps -------------------------------------------------------------------------------------------------------

@@ -120,9 +120,7 @@ async def test_what_a_leader_sent_arrives_too_late_and_is_refused(
     house.connect = lambda: connect(proxy.url(redis_url))
     first = house.start("first")
     house.connect = lambda: connect(redis_url)
-    await wait_until(lambda: first.leads, "first leads", timeout_s=PATIENCE_S)
-    await house.create("d1", spec())
-    await wait_until(lambda: _at_least(fires, house, FIRES), "it fires", timeout_s=PATIENCE_S)
+    await _leads_and_fires(house, first)
     with faults.during("leader_cut_off"):
         proxy.set(Blackhole())
         second = house.start("second")
@@ -135,8 +133,7 @@ async def test_what_a_leader_sent_arrives_too_late_and_is_refused(
             "first follows second",
             timeout_s=PATIENCE_S,
         )
-    before = await fires(house)
-    await wait_until(lambda: _at_least(fires, house, before + FIRES), "it fires", timeout_s=PATIENCE_S)
+    await _fires_on(house)
 
     uphold(await evidence_of(house, faults))
 
@@ -176,14 +173,11 @@ async def test_a_batch_that_is_sent_again_after_a_lost_answer_is_in_the_log_once
     house.connect = lambda: connect(proxy.url(redis_url))
     leader = house.start("first")
     house.connect = lambda: connect(redis_url)
-    await wait_until(lambda: leader.leads, "it leads", timeout_s=PATIENCE_S)
-    await house.create("d1", spec())
-    await wait_until(lambda: _at_least(fires, house, FIRES), "it fires", timeout_s=PATIENCE_S)
+    await _leads_and_fires(house, leader)
     for _ in range(3):
-        before = await fires(house)
         done = proxy.half_once(calls("append"))
         await wait_until(done.is_set, "an answer was lost", timeout_s=PATIENCE_S)
-        await wait_until(lambda: _at_least(fires, house, before + FIRES), "it fires on", timeout_s=PATIENCE_S)  # noqa: B023
+        await _fires_on(house)
 
     uphold(await evidence_of(house))
     assert {entry.epoch for entry in await house.log()} == {1}
@@ -254,9 +248,7 @@ async def test_what_waited_while_nobody_led_is_said_by_who_leads_next(house: Hou
     house.watch = SHORT_WATCH
     faults = Faults()
     first = house.start("first")
-    await wait_until(lambda: first.leads, "first leads", timeout_s=PATIENCE_S)
-    await house.create("d1", spec())
-    await wait_until(lambda: _at_least(fires, house, FIRES), "it fires", timeout_s=PATIENCE_S)
+    await _leads_and_fires(house, first)
     with faults.during("leader_stopped"):
         await first.terminate()
         gone_at = SystemClock().monotonic_ms()
@@ -267,11 +259,23 @@ async def test_what_waited_while_nobody_led_is_said_by_who_leads_next(house: Hou
         )
         second = house.start("second")
         await wait_until(lambda: second.leads, "second leads", timeout_s=PATIENCE_S)
-    before = await fires(house)
-    await wait_until(lambda: _at_least(fires, house, before + FIRES), "it fires", timeout_s=PATIENCE_S)
+    await _fires_on(house)
 
     evidence = dataclasses.replace(await evidence_of(house, faults), alarms=())
     uphold(dataclasses.replace(evidence, bounds=dataclasses.replace(SLOW_MACHINE, watch=SHORT_WATCH)))
+
+
+async def _leads_and_fires(house: House, leader: Process) -> None:
+    """A definition that fires often, made once that one leads."""
+    await wait_until(lambda: leader.leads, "it leads", timeout_s=PATIENCE_S)
+    await house.create("d1", spec())
+    await _fires_on(house)
+
+
+async def _fires_on(house: House) -> None:
+    """Some more fires than now."""
+    before = await fires(house)
+    await wait_until(lambda: _at_least(fires, house, before + FIRES), "it fires", timeout_s=PATIENCE_S)
 
 
 async def _evidence_of_all(house: House, database: Database) -> Evidence:

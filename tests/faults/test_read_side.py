@@ -13,7 +13,7 @@ import pymysql
 import pytest
 from tests.faults.conftest import MakeCluster
 from tests.faults.harness.cluster import Cluster
-from tests.faults.harness.ordeal import SEED, ordeal
+from tests.faults.harness.ordeal import ordeal
 from tests.faults.harness.prefix_watch import PrefixWatch
 from tests.faults.harness.quiescence import rows
 from tests.faults.harness.servers import MysqlProcess, RedisProcess
@@ -57,12 +57,6 @@ def servers(tmp_path_factory: pytest.TempPathFactory, mysql_template: Any) -> It
 @pytest.fixture(scope="module")
 def cluster(make_cluster: MakeCluster, servers: Servers) -> Cluster:
     return make_cluster(redis_url=servers.redis.url, mysql_url=servers.mysql.url, projectors=2, lease_ms=LEASE_MS)
-
-
-@pytest.fixture
-def seed(request: pytest.FixtureRequest) -> str:
-    """What this test's workload asks: another thing than those before it on the same cluster."""
-    return f"{SEED}-{request.node.name}"
 
 
 @pytest.fixture

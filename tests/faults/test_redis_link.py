@@ -10,7 +10,7 @@ from tests.faults.conftest import MakeCluster
 from tests.faults.harness.cluster import Cluster
 from tests.faults.harness.modes import Blackhole, Pass
 from tests.faults.harness.moments import let_pass, wait_for_progress
-from tests.faults.harness.ordeal import SEED, ordeal
+from tests.faults.harness.ordeal import ordeal
 from tests.faults.harness.servers import RedisProcess
 
 from taskservice.domain import events as e
@@ -31,25 +31,14 @@ pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisProcess]:
-    with RedisProcess(tmp_path_factory.mktemp("redis") / "redis") as process:
-        yield process
-
-
-@pytest.fixture(scope="module")
-def cluster(make_cluster: MakeCluster, server: RedisProcess) -> Cluster:
+def cluster(make_cluster: MakeCluster, redis_process: RedisProcess) -> Cluster:
     env = {"APP_TASK_SCHEDULER_MISFIRE_THRESHOLD": str(MISFIRE_MS)}
-    return make_cluster(redis_url=server.url, lease_ms=LEASE_MS, env=env)
+    return make_cluster(redis_url=redis_process.url, lease_ms=LEASE_MS, env=env)
 
 
-@pytest.fixture
-def seed(request: pytest.FixtureRequest) -> str:
-    return f"{SEED}-{request.node.name}"
-
-
-def unknown_scripts(server: RedisProcess) -> int:
+def unknown_scripts(redis_process: RedisProcess) -> int:
     """How often Redis was asked for a script that it does not know, since it started."""
-    with server.client() as client:
+    with redis_process.client() as client:
         found = client.info("errorstats").get("errorstat_NOSCRIPT", {})
     return int(found["count"]) if found else 0
 
@@ -59,9 +48,9 @@ def wait_for_term(cluster: Cluster, *, above: int) -> None:
     wait_until_blocking(lambda: cluster.records.epochs[-1].log_epoch > above, "the next epoch", timeout_s=PATIENCE_S)
 
 
-def loaded_scripts(server: RedisProcess) -> int:
+def loaded_scripts(redis_process: RedisProcess) -> int:
     """How often Redis was given the text of a script before it was called, since it started."""
-    with server.client() as client:
+    with redis_process.client() as client:
         found = client.info("commandstats").get("cmdstat_script|load", {})
     return int(found["calls"]) if found else 0
 
@@ -97,17 +86,17 @@ def test_what_was_due_while_redis_was_away_is_decided_by_policy(cluster: Cluster
 
 
 @pytest.mark.fault("F12", invariants=ALL, slice=True)
-def test_redis_is_killed_and_started_again_and_again(cluster: Cluster, server: RedisProcess, seed: str) -> None:
+def test_redis_is_killed_and_started_again_and_again(cluster: Cluster, redis_process: RedisProcess, seed: str) -> None:
     loaded: list[int] = []
 
     def nemesis(cluster: Cluster) -> None:
         for _ in range(RESTARTS):
             epoch = cluster.records.epochs[-1].log_epoch
-            server.kill()
-            server.start()
+            redis_process.kill()
+            redis_process.start()
             wait_for_term(cluster, above=epoch)
             wait_for_progress(cluster)
-            loaded.append(loaded_scripts(server))
+            loaded.append(loaded_scripts(redis_process))
 
     before = cluster.epoch()
     evidence = ordeal(cluster, nemesis, seed)
@@ -118,12 +107,12 @@ def test_redis_is_killed_and_started_again_and_again(cluster: Cluster, server: R
 
 
 @contextmanager
-def flushing(server: RedisProcess) -> Iterator[None]:
+def flushing(redis_process: RedisProcess) -> Iterator[None]:
     """SCRIPT FLUSH, all the time."""
     ended = threading.Event()
 
     def flush() -> None:
-        with server.client() as client:
+        with redis_process.client() as client:
             while not ended.wait(FLUSH_EVERY_S):
                 client.script_flush()
 
@@ -137,16 +126,16 @@ def flushing(server: RedisProcess) -> Iterator[None]:
 
 
 @pytest.mark.fault("F13", invariants=ALL)
-def test_redis_forgets_its_scripts_all_the_time(cluster: Cluster, server: RedisProcess, seed: str) -> None:
+def test_redis_forgets_its_scripts_all_the_time(cluster: Cluster, redis_process: RedisProcess, seed: str) -> None:
     counts: list[int] = []
 
     def nemesis(cluster: Cluster) -> None:
         cluster.wait_leader()
-        counts.append(unknown_scripts(server))
-        with flushing(server):
+        counts.append(unknown_scripts(redis_process))
+        with flushing(redis_process):
             let_pass(FLUSHED_MS, "scripts are forgotten")
             wait_for_progress(cluster)
-        counts.append(unknown_scripts(server))
+        counts.append(unknown_scripts(redis_process))
 
     before = cluster.epoch()
     evidence = ordeal(cluster, nemesis, seed)
@@ -157,17 +146,17 @@ def test_redis_forgets_its_scripts_all_the_time(cluster: Cluster, server: RedisP
 
 @pytest.mark.fault("F53", invariants=ALL)
 def test_many_workers_that_come_back_at_once_take_up_their_work(
-    make_cluster: MakeCluster, server: RedisProcess, seed: str
+    make_cluster: MakeCluster, redis_process: RedisProcess, seed: str
 ) -> None:
-    cluster = make_cluster(redis_url=server.url.removesuffix("/0") + "/1", workers=STORM, worker_ttl_ms=6_000)
+    cluster = make_cluster(redis_url=redis_process.url.removesuffix("/0") + "/1", workers=STORM, worker_ttl_ms=6_000)
     workers = [cluster.link(name, "redis") for name in cluster.names("worker")]
 
     def nemesis(cluster: Cluster) -> None:
         before = [link.connections for link in workers]
-        server.kill()
+        redis_process.kill()
         let_pass(4_000, "Redis is away")
         attempts = [link.connections - count for link, count in zip(workers, before, strict=True)]
-        server.start()
+        redis_process.start()
         wait_for_progress(cluster)
         cluster.wait_ready()
         assert max(attempts) < 200, attempts  # they wait between attempts, and longer each time

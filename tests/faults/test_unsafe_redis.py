@@ -1,7 +1,6 @@
 """A Redis that was told to drop or to forget what it acknowledges: nobody starts on it, and who leads on it says so."""
 
-from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 import pytest
 from tests.faults.conftest import MakeCluster
@@ -20,16 +19,10 @@ pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisProcess]:
-    with RedisProcess(tmp_path_factory.mktemp("redis") / "redis") as process:
-        yield process
-
-
-@pytest.fixture(scope="module")
-def cluster(make_cluster: MakeCluster, server: RedisProcess) -> Cluster:
+def cluster(make_cluster: MakeCluster, redis_process: RedisProcess) -> Cluster:
     """One of each that matters, with no allowance; its alarms are over soon."""
     return make_cluster(
-        redis_url=server.url,
+        redis_url=redis_process.url,
         tickers=1,
         workers=0,
         watch=WatchBounds(calm_ms=1_000),
@@ -37,47 +30,40 @@ def cluster(make_cluster: MakeCluster, server: RedisProcess) -> Cluster:
     )
 
 
-def lines(cluster: Cluster) -> list[dict[str, Any]]:
-    """What the ticker said of it."""
-    return [line for line in cluster.log_lines("ticker-1") if line.get("kind") == KIND]
-
-
 @pytest.mark.fault("F20", invariants="I26")
 @pytest.mark.parametrize(("setting", "unsafe", "safe"), UNSAFE)
 def test_a_living_redis_that_is_set_so_is_an_alarm_until_it_is_set_right(
-    cluster: Cluster, server: RedisProcess, setting: str, unsafe: str, safe: str
+    cluster: Cluster, redis_process: RedisProcess, setting: str, unsafe: str, safe: str
 ) -> None:
     wait_until_blocking(lambda: cluster.status()["healthy"], "it is well", timeout_s=PATIENCE_S, interval_s=0.1)
-    before = len(lines(cluster))
-    server.config(setting, unsafe)
-    wait_until_blocking(lambda: KIND in alarms(cluster), "the alarm", timeout_s=PATIENCE_S, interval_s=0.1)
+    before = len(cluster.alarm_lines("ticker-1", KIND))
+    redis_process.config(setting, unsafe)
+    wait_until_blocking(lambda: KIND in cluster.alarms(), "the alarm", timeout_s=PATIENCE_S, interval_s=0.1)
     assert not cluster.status()["healthy"]
-    (said,) = lines(cluster)[before:]
+    (said,) = cluster.alarm_lines("ticker-1", KIND)[before:]
     assert (said["level"], setting in said["detail"]) == ("error", True)
 
-    server.config(setting, safe)
+    redis_process.config(setting, safe)
     wait_until_blocking(lambda: cluster.status()["healthy"], "it is well again", timeout_s=PATIENCE_S, interval_s=0.1)
-    wait_until_blocking(lambda: len(lines(cluster)) == before + 2, "its end is told", timeout_s=PATIENCE_S)
-    assert lines(cluster)[-1]["level"] == "info"
+    wait_until_blocking(
+        lambda: len(cluster.alarm_lines("ticker-1", KIND)) == before + 2, "its end is told", timeout_s=PATIENCE_S
+    )
+    assert cluster.alarm_lines("ticker-1", KIND)[-1]["level"] == "info"
 
 
 @pytest.mark.fault("F20")
 @pytest.mark.parametrize("role", ["api", "ticker"])
 @pytest.mark.parametrize(("setting", "unsafe", "safe"), UNSAFE)
 def test_nobody_starts_on_it_and_the_log_names_the_setting(
-    cluster: Cluster, server: RedisProcess, setting: str, unsafe: str, safe: str, role: str
+    cluster: Cluster, redis_process: RedisProcess, setting: str, unsafe: str, safe: str, role: str
 ) -> None:
     name = f"{role}-{len(cluster.processes) + 1}"
     cluster.add(name)
-    server.config(setting, unsafe)
+    redis_process.config(setting, unsafe)
     try:
         cluster.start(name)
         assert cluster.processes[name].wait(PATIENCE_S) == 2
     finally:
-        server.config(setting, safe)
+        redis_process.config(setting, safe)
     (last,) = [line for line in cluster.log_lines(name) if line["event"] == "refused to start"]
     assert setting in last["reason"]
-
-
-def alarms(cluster: Cluster) -> set[str]:
-    return {one["kind"] for partition in cluster.status()["partitions"] for one in partition["alarms"] or ()}

@@ -53,10 +53,6 @@ def wait_healthy(cluster: Cluster) -> None:
     )
 
 
-def alarms(cluster: Cluster) -> set[str]:
-    return {one["kind"] for partition in cluster.status()["partitions"] for one in partition["alarms"] or ()}
-
-
 def events(cluster: Cluster) -> list[dict[str, Any]]:
     """The log in Redis."""
     with redis.Redis.from_url(cluster.redis_url) as server:
@@ -69,10 +65,6 @@ def of_kind(cluster: Cluster, kind: str) -> list[str]:
     return [one["type"] for one in events(cluster) if one.get("kind") == kind and one["type"].startswith("Alarm")]
 
 
-def lines(cluster: Cluster, name: str, kind: str) -> list[dict[str, Any]]:
-    return [line for line in cluster.log_lines(name) if line.get("kind") == kind]
-
-
 @pytest.mark.fault("F52", invariants="I26")
 def test_a_killed_projector_is_an_alarm_until_another_has_caught_up(cluster: Cluster) -> None:
     """Asked of Redis' log, since the api can't project it: fires go on all the while."""
@@ -80,7 +72,7 @@ def test_a_killed_projector_is_an_alarm_until_another_has_caught_up(cluster: Clu
     leader = cluster.wait_leader()
     cluster.kill("projector-1")
     wait_until_blocking(
-        lambda: health(cluster) == 0 and "PROJECTION_BEHIND" in alarms(cluster),
+        lambda: health(cluster) == 0 and "PROJECTION_BEHIND" in cluster.alarms(),
         "the alarm",
         timeout_s=PATIENCE_S,
         interval_s=0.1,
@@ -90,7 +82,7 @@ def test_a_killed_projector_is_an_alarm_until_another_has_caught_up(cluster: Clu
     )
     raised = next(one for one in events(cluster) if one.get("kind") == "PROJECTION_BEHIND")
     assert raised["ts"] - raised["since"] >= PROJECTION_MS
-    assert [line["level"] for line in lines(cluster, leader, "PROJECTION_BEHIND")] == ["error"]
+    assert [line["level"] for line in cluster.alarm_lines(leader, "PROJECTION_BEHIND")] == ["error"]
 
     cluster.heal()
     wait_healthy(cluster)
@@ -99,7 +91,7 @@ def test_a_killed_projector_is_an_alarm_until_another_has_caught_up(cluster: Clu
         "its end",
         timeout_s=PATIENCE_S,
     )
-    assert [line["level"] for line in lines(cluster, leader, "PROJECTION_BEHIND")] == ["error", "info"]
+    assert [line["level"] for line in cluster.alarm_lines(leader, "PROJECTION_BEHIND")] == ["error", "info"]
 
 
 @pytest.mark.fault("F43", invariants="I26")
@@ -115,7 +107,7 @@ def test_all_tickers_killed_is_said_by_the_api_and_written_by_the_next_leader(cl
         interval_s=0.1,
     )
     wait_until_blocking(
-        lambda: [line["level"] for line in lines(cluster, "api-1", "LEADERLESS")] == ["error"],
+        lambda: [line["level"] for line in cluster.alarm_lines("api-1", "LEADERLESS")] == ["error"],
         "and logs it",
         timeout_s=PATIENCE_S,
     )
@@ -128,7 +120,7 @@ def test_all_tickers_killed_is_said_by_the_api_and_written_by_the_next_leader(cl
     raised = [one for one in events(cluster) if one.get("kind") == "LEADERLESS"][-2]
     assert raised["ts"] - raised["since"] >= cluster.lease_ms + 2_000
     wait_until_blocking(
-        lambda: [line["level"] for line in lines(cluster, "api-1", "LEADERLESS")] == ["error", "info"],
+        lambda: [line["level"] for line in cluster.alarm_lines("api-1", "LEADERLESS")] == ["error", "info"],
         "the api says that it is over",
         timeout_s=PATIENCE_S,
     )

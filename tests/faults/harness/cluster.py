@@ -274,6 +274,14 @@ class Cluster:
             found: dict[str, Any] = client.get("/scheduler/status").raise_for_status().json()
         return found
 
+    def alarms(self) -> set[str]:
+        """The kinds of the alarms that are on, as the api tells them."""
+        return {one["kind"] for partition in self.status()["partitions"] for one in partition["alarms"] or ()}
+
+    def alarm_lines(self, name: str, kind: str) -> list[dict[str, Any]]:
+        """What that process logged of alarms of this kind."""
+        return [line for line in self.log_lines(name) if line.get("kind") == kind]
+
     def close(self) -> None:
         """Kill what runs, end the proxies."""
         self._watcher.end()
