@@ -22,6 +22,8 @@ from taskservice.telemetry.crash_points import crash_point
 
 SENDINGS = 3
 RESEND_AFTER_S = 0.2
+SENDING_S = 5.0
+"""How long all sendings of a command may take together: as long as a write may wait for its outcome."""
 OVERLOADED_RETRY_MS = 5_000
 LOST_RETRY_MS = 5_000
 """By then a leader usually leads again, and has written down what was lost."""
@@ -128,6 +130,7 @@ class Gateway:
     async def _submit(self, partition: int, command: AnyCommand, submission: Submission) -> SubmitOutcome:
         """Resent under the same command id it is taken once, so an unknown outcome is simply sent again."""
         inbox, taken = self._inboxes[partition], self._taken[partition]
+        give_up_at = asyncio.get_running_loop().time() + SENDING_S
         may_be_in = False
         for sending in range(SENDINGS):
             if sending:
@@ -135,7 +138,11 @@ class Gateway:
             crash_point("api.before_submit")
             connection = inbox.connection
             try:
-                outcome = await inbox.submit(submission)
+                async with asyncio.timeout_at(give_up_at):
+                    outcome = await inbox.submit(submission)
+            except TimeoutError:
+                may_be_in = True
+                break
             except OutcomeUnknown:
                 may_be_in = True
             except NotSent:
