@@ -77,6 +77,9 @@ class Alarms:
     def __len__(self) -> int:
         return sum(map(len, self._buckets.values()))
 
+    def __bool__(self) -> bool:
+        return bool(self._buckets)
+
     def set(self, attempt: Attempt, due_ms: int) -> None:
         """Alarm at this monotonic instant, rounded up to 50 ms; replaces the attempt's earlier one."""
         self.clear(attempt)

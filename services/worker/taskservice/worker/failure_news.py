@@ -21,6 +21,11 @@ class FailureNews:
         self._untold: dict[str, int] = {}
         self._next_look = 0
 
+    @property
+    def untold(self) -> bool:
+        """Whether failures were passed over and not told yet."""
+        return bool(self._untold)
+
     def tell(self, order: WorkOrder, failure: Failure, now_ms: int) -> None:
         """An attempt of this order failed, at this monotonic instant."""
         handler = order.handler

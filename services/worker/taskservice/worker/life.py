@@ -142,7 +142,7 @@ class Life:
             "beat": self._beater.run_once,
             "control": self._control.run_once,
             "finish": self._finisher.run_once,
-            "sweep": self.runs.sweep,
+            "sweep": self.runs.look_after,
             "log": self._shipper.run_once,
             "memory": self._look_at_memory,
             **{f"take-{kind}": taker.run_once for kind, taker in self._takers.items()},

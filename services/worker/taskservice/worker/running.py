@@ -34,13 +34,15 @@ from taskservice.worker.pipeline import CannotRun, Prepared, call_in_thread, cal
 from taskservice.worker.process.launching import launch_of
 from taskservice.worker.process.pool import ProcessPool
 from taskservice.worker.registry import Registry
-from taskservice.worker.slots import Slots
+from taskservice.worker.slots import Bell, Slots
 from taskservice.worker.threads import ThreadPool
 from taskservice.worker.trust import RedisClock
 
 REPORT_STARTED_MS: Final = 200
 """What still runs after so long is reported as started."""
 SWEEP_S: Final = 0.05
+IDLE_S: Final = 1.0
+"""Between two sweeps with nothing to sweep: at twenty a second they were a third of what an idle worker took."""
 KILL_PATIENCE_MS: Final = 3_000
 """How long the end of a killed process is waited for, before its attempt is decided without it."""
 
@@ -82,6 +84,8 @@ class Runs:
         self._called_on_loop = called_on_loop
         self._loop = asyncio.get_running_loop()
         self._alarms = Alarms()
+        self._called = Bell()
+        """Rung when the clock may ask for something again."""
         self._fresh: deque[Attempt] = deque()
         self._running: set[Attempt] = set()
         self._failures = FailureNews()
@@ -132,6 +136,7 @@ class Runs:
         attempt.stopping = why
         ask_to_end(attempt.context)
         self._alarms.set(attempt, self._clock.monotonic_ms() + grace_ms)
+        self._called.ring()
         if attempt.process is not None:
             attempt.process.ask()
         if attempt.task is not None:
@@ -145,6 +150,12 @@ class Runs:
         if attempt.stopping is not None:
             self._kill(attempt)
             self._decide(attempt, Ended(attempt.stopping))
+
+    async def look_after(self) -> float:
+        """As `sweep`, once there is anything that the clock may ask for, or a second is over."""
+        if not (self._fresh or self._alarms or self._failures.untold):
+            await self._called.wait(IDLE_S)
+        return await self.sweep()
 
     async def sweep(self) -> float:
         """What is due by the clock; answers how long to rest, in seconds."""
@@ -169,6 +180,7 @@ class Runs:
     def _begins(self, attempt: Attempt) -> None:
         call_begins(attempt.context, _started(attempt))
         self._fresh.append(attempt)
+        self._called.ring()
         if attempt.order.timeout_ms is not None and attempt.stopping is None:
             self._alarms.set(attempt, attempt.started_mono + attempt.order.timeout_ms)
 
