@@ -43,7 +43,7 @@ class FrozenReads(MemoryReads):
     """A database that takes questions and answers none, far beyond what a look may take."""
 
     async def checkpoint(self, partition: int) -> CheckpointRow:
-        await asyncio.sleep(3_600)
+        await asyncio.Event().wait()
         return await super().checkpoint(partition)
 
 

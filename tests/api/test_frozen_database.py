@@ -15,7 +15,7 @@ class FrozenReads(MemoryReads):
     """Far slower than any limit of a statement."""
 
     async def commands(self, ids: Sequence[str]) -> Mapping[str, CommandRow]:
-        await asyncio.sleep(3_600)
+        await asyncio.Event().wait()
         return await super().commands(ids)
 
 
