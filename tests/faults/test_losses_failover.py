@@ -13,7 +13,7 @@ from tests.faults.harness.modes import Blackhole, Pass
 from tests.faults.harness.ordeal import ordeal
 from tests.faults.harness.proxy import Proxy
 from tests.faults.harness.servers import RedisProcess
-from tests.faults.harness.unread import UnreadCommands, inbox_end
+from tests.faults.harness.unread import UnreadCommands, inbox_end, wait_until_nobody_decides
 
 from taskservice.domain import events as e
 from taskservice.lease.outcomes import RECOVER_DIVERGED
@@ -151,6 +151,7 @@ def test_commands_that_a_failover_loses_before_anybody_reads_them_are_declared(
             wait_for_progress(pair.master)
             for name in cluster.names("ticker"):
                 cluster.freeze(name)
+            wait_until_nobody_decides(pair.master, pair.replica)
             read = inbox_end(pair.master)
             wait_until_blocking(
                 lambda: inbox_end(pair.replica) >= read, "the replica has what was read", timeout_s=PATIENCE_S

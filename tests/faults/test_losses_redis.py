@@ -14,7 +14,7 @@ from tests.faults.harness.cluster import Cluster
 from tests.faults.harness.ordeal import ordeal
 from tests.faults.harness.quiescence import rows
 from tests.faults.harness.servers import RedisProcess
-from tests.faults.harness.unread import UnreadCommands
+from tests.faults.harness.unread import UnreadCommands, wait_until_nobody_decides
 
 from taskservice.cli.exit_codes import ExitCode
 from taskservice.domain import events as e
@@ -137,6 +137,7 @@ def test_a_torn_end_is_restored_and_what_nobody_has_is_declared(
             redis_process.kill()
             redis_process.truncate_aof(30_000)
             redis_process.start()
+            redis_process.rewrite_aof()
         cluster.thaw("projector-1")
         wait_for_recovery(redis_process, epochs[0])
         wait_for_progress(redis_process)
@@ -160,6 +161,7 @@ def test_one_append_and_a_few_are_torn_off(
                 redis_process.kill()
                 redis_process.truncate_aof(cut_bytes)
                 redis_process.start()
+                redis_process.rewrite_aof()
             cluster.wait_leader()
             wait_for_progress(redis_process)
 
@@ -177,6 +179,7 @@ def test_commands_at_a_torn_end_that_nobody_has_read_are_declared(
             wait_for_progress(redis_process)
             for name in cluster.names("ticker"):
                 cluster.freeze(name)
+            wait_until_nobody_decides(redis_process)
             read = redis_process.aof_tail.stat().st_size
             log_end = head_id(redis_process)
             with cluster.records.faults.during("log_lost"):
@@ -184,6 +187,7 @@ def test_commands_at_a_torn_end_that_nobody_has_read_are_declared(
                 redis_process.kill()
                 redis_process.truncate_aof(redis_process.aof_tail.stat().st_size - read)
                 redis_process.start()
+                redis_process.rewrite_aof()
                 assert head_id(redis_process) == log_end
             for name in cluster.names("ticker"):
                 cluster.thaw(name)

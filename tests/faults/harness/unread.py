@@ -16,6 +16,7 @@ from taskservice.testing.waiting import wait_until_blocking
 PATIENCE_S: Final = 60.0
 COUNT: Final = 5
 INBOX: Final = Keys(0).inbox
+EVENTS: Final = Keys(0).events
 BODY: Final = {
     "taskName": "never there",
     "taskHandler": "faults.fast",
@@ -30,6 +31,21 @@ def inbox_end(server: RedisProcess) -> tuple[int, int]:
     with server.client() as client:
         milliseconds, _, sequence = client.xinfo_stream(INBOX)["last-generated-id"].partition("-")
     return int(milliseconds), int(sequence)
+
+
+def wait_until_nobody_decides(*servers: RedisProcess) -> None:
+    """All tickers are frozen: what they had sent has arrived, on each of these servers."""
+    looks: list[list[str]] = []
+
+    def at_rest() -> bool:
+        look = []
+        for server in servers:
+            with server.client() as client:
+                look.append(client.xinfo_stream(EVENTS)["last-generated-id"])
+        looks.append(look)
+        return len(set(look)) == 1 and looks[-2:-1] == [look]
+
+    wait_until_blocking(at_rest, "the log stands still", timeout_s=PATIENCE_S, interval_s=0.5)
 
 
 class UnreadCommands:
