@@ -144,27 +144,6 @@ async def bench() -> AsyncIterator[Bench]:
     await wait_until(lambda: bench.runs.running == 0, "all handlers returned")
 
 
-async def test_the_clock_is_looked_at_as_soon_as_it_may_ask_for_something_again(bench: Bench) -> None:
-    async def wakes(turn: "asyncio.Task[float]") -> bool:
-        for _ in range(20):
-            await asyncio.sleep(0)
-        return turn.done()
-
-    idle = asyncio.create_task(bench.runs.look_after())
-    assert not await wakes(idle)
-    bench.deliver(1)
-    assert await wakes(idle)
-
-    bench.clock.advance(200)
-    await bench.runs.look_after()
-    assert bench.kinds() == ["Started"]
-
-    without_a_limit = asyncio.create_task(bench.runs.look_after())
-    assert not await wakes(without_a_limit)
-    bench.intake.signal("1-1", CancelSignal(reason="cancel", grace_ms=0))
-    assert await wakes(without_a_limit)
-
-
 async def test_started_is_reported_after_200_ms_and_once(bench: Bench) -> None:
     started_at = bench.clock.now_ms()
     bench.deliver(7)
