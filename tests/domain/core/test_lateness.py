@@ -7,13 +7,15 @@ same: here both play the same scenario, and everything that became of it is comp
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.domain.core.world import ACTOR, SECOND, T0, TENANT, World
+from tests.domain.core.world import ACTOR, SECOND, T0, TENANT, World, spec
 
 from taskservice.domain import commands as c
 from taskservice.domain import events as e
+from taskservice.domain.decide import InboxItem
 
 POLICIES = ("SKIP", "QUEUE_ONE", "QUEUE_ALL", "CANCEL_PREVIOUS", "ALLOW")
 
@@ -110,3 +112,88 @@ def test_what_becomes_of_every_fire_does_not_depend_on_how_late_it_is_decided(
         found.append(lives(world))
 
     assert found[0] == found[1]
+
+
+def test_a_gap_meets_what_is_active_at_its_end() -> None:
+    """The scheduler is stopped over a fire; what was active then has run out of time when the disable cuts the gap."""
+    world = World(slots=0)
+    world.create(overlap_policy="SKIP", start_timeout_ms=5 * SECOND)
+    world.submit(c.StopScheduler(id="stop", tenant_id=TENANT, actor=ACTOR))
+    world.now = T0 + 6 * SECOND
+    world.trigger()
+    world.now = T0 + 12 * SECOND  # the trigger's start timeout was at 11 s
+    world.submit(c.DisableDefinition(id="disable", tenant_id=TENANT, actor=ACTOR, definition_id="d1"))
+
+    assert [x.at for x in world.events(e.InstanceFailed)] == [T0 + 11 * SECOND]
+    assert world.ledger() == {T0 + 10 * SECOND: "RAN"}
+
+
+def asked(kind: str, number: int) -> c.AnyCommand:
+    """A command about the definition, of many kinds."""
+    who: dict[str, Any] = {"id": f"{kind}-{number}", "tenant_id": TENANT, "actor": ACTOR, "definition_id": "d1"}
+    match kind:
+        case "trigger":
+            return c.TriggerDefinition(**who, params=(None,) * (1 + number % 2), batch=number % 2 == 1)
+        case "disable":
+            return c.DisableDefinition(**who)
+        case "enable":
+            return c.EnableDefinition(**who)
+        case _:
+            members = {"overlap_policy": POLICIES[number % 5], "deadline_ms": (None, 4_000, 9_000)[number % 3]}
+            interval = (3_000, 5_000, 7_000)[number % 3] if kind == "reschedule" else 3_000
+            return c.UpdateDefinition(**who, spec=spec(interval_ms=interval, **members))
+
+
+KINDS = ("trigger", "trigger", "disable", "enable", "reschedule", "edit")
+plans = st.lists(st.tuples(st.integers(1, 40_000), st.sampled_from(KINDS)), max_size=6)
+
+
+def reach(world: World, at: int, blind: range) -> None:
+    """Until `at`, of which nothing is decided within `blind`; whatever was asked then is decided at its end, first."""
+    if world.now < T0 + blind.stop:
+        in_time(world, min(at, T0 + blind.start))
+        if at < T0 + blind.start:
+            return
+        world.now = T0 + blind.stop
+        if at < T0 + blind.stop:
+            return
+        world.tick()
+    in_time(world, at)
+
+
+def play(plan: list[tuple[int, str]], policy: str, deadline: int | None, blind: range) -> list[Any]:
+    """What a leader decides that sees nothing within `blind`, in ms after T0; without the times at which it decided."""
+    world = World(slots=0, settings=e.DecisionSettings(misfire_threshold_ms=120_000, max_waiting_fires=2))
+    world.create(interval_ms=3_000, overlap_policy=policy, deadline_ms=deadline)
+    for number, (after, kind) in enumerate(sorted(plan)):
+        at = T0 + after + number
+        reach(world, at, blind)
+        item = InboxItem(entry_id=f"{at}-{number}", at=at, command=asked(kind, number))
+        world.arbiter.handle(item, 0, world.now, 200)
+        world._append()
+    reach(world, T0 + 70_000, blind)
+    late_times: dict[str, Any] = {"ts": 0, "ended_at": 0}
+    return [
+        msgspec.structs.replace(x, **{name: to for name, to in late_times.items() if hasattr(x, name)})
+        for x in world.events()
+    ]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    plan=plans,
+    policy=st.sampled_from(POLICIES),
+    deadline=st.sampled_from((None, 4_000, 9_000)),
+    begin=st.integers(1_000, 30_000),
+    lasts=st.integers(500, 20_000),
+)
+def test_commands_and_fires_come_to_the_same_however_late_the_leader_is(
+    plan: list[tuple[int, str]], policy: str, deadline: int | None, begin: int, lasts: int
+) -> None:
+    seeing = play(plan, policy, deadline, range(0))
+    late = play(plan, policy, deadline, range(begin, begin + lasts))
+
+    def key(event: Any) -> tuple[Any, ...]:
+        return event.at, type(event).__name__, repr(event)
+
+    assert sorted(seeing, key=key) == sorted(late, key=key)

@@ -109,12 +109,13 @@ class FireDecisions:
 
     def _decide_next(self, definition: Definition, instant: int, until: int, inbox_read_until: int) -> int:
         """Decide the next instant, or the gap that begins with it; how many they are, 0 = it waits for the inbox."""
-        if self._misfired(instant):
+        misfired = self._misfired(instant)  # then it is decided at the end of its gap, by what is active then
+        if definition.open_ids:
+            self._clocks.settle_all(definition, min(until if misfired else instant, inbox_read_until))
+        if misfired:
             return self._decide_gap(definition, instant, until, inbox_read_until)
         if self._meets_active(definition) and inbox_read_until < instant:
             return 0
-        if self._meets_active(definition):
-            self._clocks.settle_all(definition, instant)
         self._fire(definition, instant, None)
         return 1
 
