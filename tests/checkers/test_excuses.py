@@ -155,6 +155,7 @@ def test_a_declared_loss_explains_an_acknowledged_command_without_outcome() -> N
 
     assert named(replace(lost(), faults=(KILLED, LOST), calls=(call,))) == []
     assert named(replace(lost(), faults=(KILLED, LOST), calls=(after,))) == ["I5"]
+    assert named(replace(judged(STEPS), faults=(KILLED, LOST), calls=(call,))) == ["I5"]  # nobody declared it
 
 
 def test_a_declared_loss_takes_idempotency_keys_with_it_and_none_that_came_later() -> None:
