@@ -11,6 +11,7 @@ from tests.faults.harness.evidence import gather
 from tests.faults.harness.quiescence import quiesce
 from tests.faults.harness.workload import Workload
 
+from taskservice.domain import events as e
 from taskservice.testing.checkers import broken_invariants
 from taskservice.testing.checkers.evidence import Bounds, Evidence
 from taskservice.testing.waiting import wait_until_blocking
@@ -67,7 +68,7 @@ def judge(cluster: Cluster, seed: object = SEED) -> Evidence:
     violations = broken_invariants(evidence)
     sys.stdout.write(
         f"{len(evidence.log)} events, {len(evidence.calls)} calls, {len(evidence.effects or ())} effects, "
-        f"{len(evidence.samples)} samples; {SEED_VARIABLE}={seed}\n"
+        f"{len(evidence.samples)} samples, {_alarms_raised(evidence)} alarms; {SEED_VARIABLE}={seed}\n"
     )
     shown = "\n".join(f"  {violation}" for violation in violations[:MOST_SHOWN])
     assert not violations, f"{len(violations)} violations, {SEED_VARIABLE}={seed}:\n{shown}"
@@ -84,6 +85,10 @@ def bounds_of(cluster: Cluster) -> Bounds:
         watch=cluster.watch,
         alarm_slack_ms=ALARM_SLACK_MS,
     )
+
+
+def _alarms_raised(evidence: Evidence) -> int:
+    return sum(isinstance(record.event, e.AlarmRaised) for record in evidence.log)
 
 
 def _goes_on(cluster: Cluster) -> None:
