@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 import redis
-from tests.streams.wires import proxy_to, server_that_reads_no_more, server_that_says
+import uvloop
+from tests.streams.wires import proxy_to, server_that_reads_no_more, server_that_resets_after, server_that_says
 
 from taskservice.localstack.ports import any_free
 from taskservice.streams.bundle import RedisStreams
@@ -226,6 +227,32 @@ async def test_a_master_that_was_demoted_is_left_for_whoever_answers_at_its_addr
 
         assert link.connections_made == 2
         await link.close()
+
+
+def test_a_connection_that_is_reset_within_a_turn_of_the_loop_is_lost_like_any_other() -> None:
+    """The loop of the services refuses, with an error of its own, to write to a transport that it has closed.
+
+    A call meets that when it is made in the one turn in which the loop knows of the reset and the link does not. Which
+    turn that is depends on what the kernel hands over at once: so each distance is tried many times.
+    """
+    answers: list[object] = []
+
+    async def call_again_and_again(port: int) -> None:
+        link = Link(f"redis://127.0.0.1:{port}/0")
+        for number in range(2_000):
+            for _ in range(number % 5):
+                await asyncio.sleep(0)
+            try:
+                answers.append(await link.call("PING"))
+            except Exception as error:  # noqa: BLE001 - which ones there are is the question
+                answers.append(error)
+        await link.close()
+
+    with server_that_resets_after(b"PING") as port, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(call_again_and_again(port))
+
+    assert b"OK" in answers
+    assert {type(answer) for answer in answers} <= {bytes, OutcomeUnknown, NotSent}
 
 
 async def test_a_server_that_forgot_the_scripts_gets_them_again(redis_url: str) -> None:

@@ -2,8 +2,11 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import socket
+import struct
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -100,3 +103,35 @@ async def server_that_reads_no_more(*, welcomes: int) -> AsyncIterator[int]:
         server.close()
         for writer in writers:
             await _closed(writer)
+
+
+@contextmanager
+def server_that_resets_after(last: bytes) -> Iterator[int]:
+    """A server that says OK to everything, and resets a connection right after its OK to `last`; its port.
+
+    In a thread of its own: answer and reset reach the client at one moment.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=_reset_after, args=(listener, last))
+        thread.start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)  # or accept would wait on
+            thread.join()
+
+
+def _reset_after(listener: socket.socket, last: bytes) -> None:
+    with contextlib.suppress(OSError):
+        while True:
+            connection, _ = listener.accept()
+            with connection, contextlib.suppress(ConnectionError):
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # close = RST
+                _say_ok_until(connection, last)
+
+
+def _say_ok_until(connection: socket.socket, last: bytes) -> None:
+    while data := connection.recv(65536):
+        connection.sendall(b"+OK\r\n" * data.count(b"*"))
+        if last in data:
+            return

@@ -8,7 +8,7 @@ from redis.exceptions import RedisError
 
 from taskservice.streams.errors import NotSent, OutcomeUnknown
 from taskservice.streams.keys import Keys
-from taskservice.streams.redis_client import CONNECT_TIMEOUT_S, Link, open_connection
+from taskservice.streams.redis_client import CONNECT_TIMEOUT_S, CONNECTION_LOST, Link, open_connection
 
 
 class RedisDecided:
@@ -35,7 +35,7 @@ class RedisDecided:
                     await connection.connect()  # type: ignore[no-untyped-call]
                     await connection.send_command("SUBSCRIBE", self._keys.decided)
                     await connection.read_response()
-            except (RedisError, OSError, TimeoutError) as error:
+            except (*CONNECTION_LOST, TimeoutError) as error:
                 raise NotSent(f"cannot subscribe: {error}") from error
             while True:
                 try:

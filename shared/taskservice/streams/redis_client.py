@@ -81,6 +81,9 @@ class HiUnixConnection(UnixDomainSocketConnection):
         return _pack(*args)
 
 
+CONNECTION_LOST: Final = (RedisError, OSError, RuntimeError)
+"""How a connection that is gone is met while sending. RuntimeError: uvloop's word for a transport that it has closed,
+in the turn before its reader hears of it; asyncio's own loop is silent then."""
 _CLASSES: Final[dict[type, type[Any]]] = {SSLConnection: HiSSLConnection, UnixDomainSocketConnection: HiUnixConnection}
 
 
@@ -139,7 +142,7 @@ class _Session:
         self.owed.append(future)
         try:
             await self.connection.send_packed_command(_pack(*args), check_health=False)
-        except (RedisError, OSError) as error:
+        except CONNECTION_LOST as error:
             self.end(error)
         except BaseException:
             self.end(ConnectionError("cancelled while sending"))
@@ -284,7 +287,7 @@ class Link:
         except ResponseError as error:
             await connection.disconnect(nowait=True)
             raise self._failed(f"refused by Redis at {self._where()}: {error}") from error
-        except (RedisError, OSError, TimeoutError) as error:
+        except (*CONNECTION_LOST, TimeoutError) as error:
             await connection.disconnect(nowait=True)
             why = str(error) or f"no answer within {self._connect_timeout_s:g} s"
             raise self._failed(f"no connection to Redis at {self._where()}: {why}") from error
