@@ -36,8 +36,9 @@ def assert_followed(state: State, agenda: Agenda) -> None:
     for window in agenda.windows.all():
         assert window.used == sum(state.in_flight.get(suffix, 0) for suffix in window.suffixes)
     waiting = agenda.waiting
-    assert waiting._ready == Counter(
-        suffix for lines in waiting._lines.values() for suffix, line in lines.items() if not line.aside
+    ready = [(suffix, tenant) for suffix, tenants in waiting._ready.items() for tenant in tenants]
+    assert sorted(ready) == sorted(
+        (suffix, tenant) for tenant, lines in waiting._lines.items() for suffix, line in lines.items() if not line.aside
     )
 
 

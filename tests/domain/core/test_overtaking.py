@@ -84,6 +84,19 @@ def test_a_trigger_takes_no_slot_that_somebody_waits_for_in_another_stream_of_th
     assert holders(world) == ["waiting"]
 
 
+def test_who_waited_and_was_cancelled_keeps_nobody_from_going_at_once() -> None:
+    world = full()
+    definition(world, "new")
+    (waiting,) = [one.id for one in world.state.instances.values() if one.definition_id == "waiting"]
+    cancel = c.CancelInstance(id="c", tenant_id=TENANT, actor=ACTOR, instance_id=waiting)
+    asked = c.TriggerDefinition(id="t", tenant_id=TENANT, actor=ACTOR, definition_id="new", params=(None,))
+
+    turn(world, {"command": cancel}, ended(world), {"command": asked})
+
+    (scheduled,) = [x for x in world.events() if getattr(x, "definition_id", "") == "new" and hasattr(x, "dispatched")]
+    assert scheduled.dispatched
+
+
 def test_fires_of_many_definitions_leave_a_neighbour_its_share() -> None:
     world = World(slots=1)
     definition(world, "neighbour", "quiet")

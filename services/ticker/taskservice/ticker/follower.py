@@ -21,8 +21,8 @@ LARGEST_PAGE = 500
 COMPANY_S = 0.01
 """Reads that wait for entries come no closer than this, so that appends are folded in company.
 
-At 200 runs a second, alone in their milliseconds, a standby takes 40 % less CPU, and Redis answers a quarter as many
-reads. Longer would save more, but what a standby has seen is also what tells that Redis lost the end of its log.
+At 200 runs a second, alone in their milliseconds, a standby took 182 instead of 287 CPU µs a run.
+Longer would save more, but what a standby has seen is also what tells that Redis lost the end of its log.
 """
 
 

@@ -48,8 +48,8 @@ class WaitingLine:
         self._lines: dict[str, dict[str, _Line]] = {}
         self._aside: dict[str, set[str]] = {}
         self._waiting: dict[str, LaneKey] = {}
-        self._ready: dict[str, int] = {}
-        """Lines that are not set aside, by stream (zero never kept)."""
+        self._ready: dict[str, dict[str, None]] = {}
+        """Tenants whose line is not set aside, by stream (none never kept)."""
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -68,8 +68,7 @@ class WaitingLine:
 
     def anyone_ready(self, suffixes: Iterable[str]) -> bool:
         """Whether somebody waits for one of these streams whom, as far as is known, no limit holds back."""
-        ready = self._ready
-        return bool(ready) and any(suffix in ready for suffix in suffixes)
+        return bool(self._ready) and any(self._someone_ready(suffix) for suffix in suffixes)
 
     def add(
         self, suffix: str, definition_id: str, tenant_id: str, *, priority: int, ready_at: int, instance_id: str
@@ -135,9 +134,8 @@ class WaitingLine:
         """A limit of the tenant or of its queue binds: the line stands aside until `recall`."""
         line = self._lines.get(tenant_id, {}).get(suffix)
         if line is not None:
-            if not line.aside:
-                self._count_ready(suffix, -1)
             line.aside = True
+            self._forget_ready(tenant_id, suffix)
             self._aside.setdefault(tenant_id, set()).add(suffix)
 
     def recall(self, tenant_id: str) -> None:
@@ -146,7 +144,13 @@ class WaitingLine:
         for suffix in self._aside.pop(tenant_id, ()):
             if suffix in lines and lines[suffix].aside:
                 lines[suffix].aside = False
-                self._count_ready(suffix, +1)
+                self._ready.setdefault(suffix, {})[tenant_id] = None
+
+    def _someone_ready(self, suffix: str) -> bool:
+        while tenants := self._ready.get(suffix):
+            if self._head(next(iter(tenants)), suffix) is not None:
+                return True  # otherwise the line was stale, and is gone
+        return False
 
     def _head(self, tenant_id: str, suffix: str) -> tuple[int, int, str] | None:
         """(-priority, ready at, definition) of the first lane of the line that may go; drops what is stale."""
@@ -171,17 +175,16 @@ class WaitingLine:
         if not line.lanes:
             lines = self._lines[tenant_id]
             del lines[suffix]
-            if not line.aside:
-                self._count_ready(suffix, -1)
+            self._forget_ready(tenant_id, suffix)
             if not lines:
                 del self._lines[tenant_id]
 
-    def _count_ready(self, suffix: str, more: int) -> None:
-        count = self._ready.get(suffix, 0) + more
-        if count:
-            self._ready[suffix] = count
-        else:
-            del self._ready[suffix]
+    def _forget_ready(self, tenant_id: str, suffix: str) -> None:
+        tenants = self._ready.get(suffix)
+        if tenants is not None:
+            tenants.pop(tenant_id, None)
+            if not tenants:
+                del self._ready[suffix]
 
     def _enqueue(self, lane: _Lane) -> None:
         if lane.queued or lane.parked or not lane.queue:
@@ -191,7 +194,7 @@ class WaitingLine:
         if line is None:
             line = lines[lane.suffix] = _Line(aside=lane.suffix in self._aside.get(lane.tenant_id, ()))
             if not line.aside:
-                self._count_ready(lane.suffix, +1)
+                self._ready.setdefault(lane.suffix, {})[lane.tenant_id] = None
         lane.queued = True
         heapq.heappush(line.lanes, (-lane.priority, lane.queue[0][0], lane.definition_id))
 
