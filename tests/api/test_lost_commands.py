@@ -1,19 +1,18 @@
 """Redis comes back without commands that it had acknowledged and nobody had read: the api that was told finds it out."""
 
 import asyncio
-import copy
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
 from tests.api.scene import Scene, definition, new_scene, running
+from tests.streams.photograph import photograph
 
 from taskservice.api.parts import Patience
 from taskservice.domain import events as e
 from taskservice.domain.commands import MOST_LOST, DeclareLostCommands, decode_command
 from taskservice.streams.keys import Keys
-from taskservice.streams.memory import MemoryServer
 from taskservice.testing.waiting import wait_until
 
 PATIENCE_S = 30.0
@@ -28,17 +27,6 @@ async def scene() -> AsyncIterator[Scene]:
     one.leader.decides = False
     async with running(one):
         yield one
-
-
-def photograph(server: MemoryServer) -> Callable[[], None]:
-    """What the server holds now; call it for the server to be restarted with just that."""
-    kept = copy.deepcopy((server.streams, server.hashes, server.strings))
-
-    def come_back() -> None:
-        server.streams, server.hashes, server.strings = copy.deepcopy(kept)
-        server.restart()
-
-    return come_back
 
 
 async def look(scene: Scene) -> None:

@@ -1,9 +1,10 @@
 """What tickers do when Redis comes back with less than it acknowledged: in memory, where it can be cut exactly."""
 
 import copy
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import pytest
+from tests.streams.photograph import photograph
 from tests.ticker.house import ACTOR, TENANT, FakeWorker, House, memory_house, never, running, spec
 from tests.ticker.test_roles import count
 
@@ -25,17 +26,6 @@ KEYS = Keys(0)
 async def house() -> AsyncIterator[House]:
     async with memory_house() as made:
         yield made
-
-
-def photograph(server: MemoryServer) -> Callable[[], None]:
-    """What the server holds now; call it for the server to be restarted with just that, as from an older disk."""
-    kept = copy.deepcopy((server.streams, server.hashes, server.strings))
-
-    def come_back() -> None:
-        server.streams, server.hashes, server.strings = copy.deepcopy(kept)
-        server.restart()
-
-    return come_back
 
 
 def server_of(house: House) -> MemoryServer:
