@@ -84,7 +84,7 @@ def test_a_flood_on_a_small_redis(cluster: Cluster, client: httpx.Client, small_
     assert {answer.status for answer in flood.answers} == {202, 503}
     assert {answer.body["code"] for answer in flood.refused} == {"overloaded"}
     assert {answer.headers["retry-after"] for answer in flood.refused} == {"5"}
-    assert 0.6 < used_ratio(small_redis.url) < 0.85
+    assert used_ratio(small_redis.url) < 0.85  # shed above 70 %; what the leader has read is trimmed off by now
     assert client.get("/definitions").status_code == 200
     wait_until_blocking(
         lambda: len(_scheduled(small_redis, bulk) & _ended(cluster)) == flood.runs,
