@@ -14,6 +14,11 @@ class Window(msgspec.Struct, kw_only=True):
     capacity: int
     used: int = 0
 
+    @property
+    def has_room(self) -> bool:
+        """Whether one more entry fits."""
+        return self.used < self.capacity
+
 
 class Windows:
     """Which window a stream belongs to, and how full it is. Renewed by the leader each second and at every change."""
@@ -34,11 +39,6 @@ class Windows:
     def of(self, suffix: str) -> Window | None:
         """The window of a stream; None = no live worker reads it."""
         return self._of.get(suffix)
-
-    def room(self, suffix: str) -> int:
-        """How many more entries the stream may take."""
-        window = self._of.get(suffix)
-        return 0 if window is None else window.capacity - window.used
 
     def take(self, suffix: str) -> None:
         """An entry was dispatched."""

@@ -47,12 +47,12 @@ def _contenders(context: Context) -> list[tuple[Window, dict[str, list[str]]]]:
     """Windows with room, each with the tenants that wait for it and the streams of it that they wait for."""
     windows = context.agenda.windows
     found: dict[int, tuple[Window, dict[str, list[str]]]] = {}
-    if not any(window.capacity > window.used for window in windows.all()):
+    if not any(window.has_room for window in windows.all()):
         return []
     for tenant_id, suffixes in context.agenda.waiting.tenants():
         for suffix in suffixes:
             window = windows.of(suffix)
-            if window is not None and window.capacity > window.used:
+            if window is not None and window.has_room:
                 _, tenants = found.setdefault(id(window), (window, {}))
                 tenants.setdefault(tenant_id, []).append(suffix)
     return list(found.values())
@@ -64,7 +64,7 @@ def _fill(context: Context, window: Window, contenders: dict[str, list[str]], mo
     order = [(shares.place(tenant_id), tenant_id) for tenant_id in contenders]
     heapq.heapify(order)
     sent = 0
-    while order and sent < most and window.capacity > window.used:
+    while order and sent < most and window.has_room:
         tenant_id = order[0][1]
         if _dispatch_next(context, tenant_id, contenders[tenant_id]):
             sent += 1

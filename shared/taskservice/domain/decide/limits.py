@@ -39,7 +39,7 @@ def may_start_now(context: Context, definition: Definition, spec: DefinitionSpec
         return False
     suffix = stream_suffix(spec)
     window, waiting = context.agenda.windows.of(suffix), context.agenda.waiting
-    if window is None or window.used >= window.capacity or waiting.has_lane(suffix, definition.id):
+    if window is None or not window.has_room or waiting.has_lane(suffix, definition.id):
         return False
     if waiting.anyone_ready(window.suffixes):
         return False  # room that was just made, and not given to anybody yet: priority and shares decide about it
