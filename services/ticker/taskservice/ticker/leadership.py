@@ -51,6 +51,7 @@ class LeaderSettings(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     worker_ttl_ms: int = 15_000
     survey_ms: int = 1_000
     watch: WatchBounds = WatchBounds()
+    allowed_findings: frozenset[FindingName] = frozenset()
 
     @property
     def longest_gap_ms(self) -> int:
@@ -59,8 +60,6 @@ class LeaderSettings(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         On a machine that is so busy that each look is late, a lost worker must be missed all the same.
         """
         return max(GAP_SURVEYS * self.survey_ms, self.worker_ttl_ms // GAP_SHARE)
-
-    allowed_findings: frozenset[FindingName] = frozenset()
 
 
 class LostWorker(msgspec.Struct, frozen=True, gc=False):
