@@ -1,6 +1,7 @@
 """Fixtures that every test may ask for: private servers, a database and a key space of its own."""
 
 import itertools
+import logging
 import os
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 import pymysql
 import pytest
 import redis
+import structlog
 from hypothesis import HealthCheck, settings
 
 from taskservice.localstack.mysql_server import MysqlServer
@@ -155,6 +157,16 @@ def mysql_url(mysql_schema: Places) -> Iterator[str]:
     """An empty database of this test's own, dropped after it."""
     with mysql_schema() as url:
         yield url
+
+
+@pytest.fixture
+def logging_as_before() -> Iterator[None]:
+    """Logging is of the whole process: what a test sets up ends with it."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:], root.level = handlers, level
+    structlog.reset_defaults()
 
 
 def _servers() -> str:

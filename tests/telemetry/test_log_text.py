@@ -3,12 +3,13 @@
 import io
 import json
 import logging
-from collections.abc import Iterator
 
 import pytest
 import structlog
 
 from taskservice.telemetry.logs import configure_logging
+
+pytestmark = pytest.mark.usefixtures("logging_as_before")
 
 HOSTILE = [
     "\x1b[2Jcleared",
@@ -34,16 +35,6 @@ class Terminal(io.StringIO):
 
     def isatty(self) -> bool:
         return self._is_terminal
-
-
-@pytest.fixture(autouse=True)
-def logging_as_before() -> Iterator[None]:
-    """Logging is of the whole process: what this test sets up ends with it."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:], root.level = handlers, level
-    structlog.reset_defaults()
 
 
 def write(text: str, *, is_terminal: bool, library: bool) -> str:

@@ -3,8 +3,6 @@
 import asyncio
 import io
 import json
-import logging
-from collections.abc import Iterator
 
 import pytest
 import structlog
@@ -12,15 +10,7 @@ import structlog
 from taskservice.telemetry.logs import configure_logging
 from taskservice.ticker.main import run_partition
 
-
-@pytest.fixture(autouse=True)
-def logging_as_before() -> Iterator[None]:
-    """Logging is of the whole process: what this test sets up ends with it."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:], root.level = handlers, level
-    structlog.reset_defaults()
+pytestmark = pytest.mark.usefixtures("logging_as_before")
 
 
 async def test_what_a_partition_logs_and_what_it_starts_logs_says_which_it_is() -> None:
