@@ -104,7 +104,7 @@ class LostCommands:
         redis = await self._redis()
         if taken.unbound:
             taken.bound_unsure(await self._streams.inbox.last_id())
-        missing = [one for one in taken.probes() if not await self._is_there(one)]
+        missing = await self._missing(taken.probes())
         if not missing:
             if checkpoint is not None:
                 taken.settle(checkpoint.cursor)
@@ -140,12 +140,17 @@ class LostCommands:
         """Every command that is not there, with those that are named in a testimony that is not there."""
         probed = {one.id for one in missing}
         asked = [one for one in self._taken if not one.told_by]
-        gone: list[TakenCommand] = []
+        names = probed | {one.id for one in await self._missing([one for one in asked if one.id not in probed])}
+        gone = [one for one in asked if one.id in names]
+        return gone + [one for one in self._taken if one.told_by in names]
+
+    async def _missing(self, asked: Sequence[TakenCommand]) -> list[TakenCommand]:
+        """Those that are not there, in their order; asked for together, since after a cut many may be unsure at once."""
+        missing: list[TakenCommand] = []
         for page in _pages(asked):
             there = await asyncio.gather(*(self._is_there(one) for one in page))
-            gone += [one for one, is_there in zip(page, there, strict=True) if one.id in probed or not is_there]
-        names = {one.id for one in gone}
-        return gone + [one for one in self._taken if one.told_by in names]
+            missing += [one for one, is_there in zip(page, there, strict=True) if not is_there]
+        return missing
 
     # --- is it lost? ---------------------------------------------------------------------------------------------
 
